@@ -1,0 +1,134 @@
+// Package build compiles the cluster's components from Go modules and keeps
+// the binaries in the user's cache, keyed by everything that decides what they
+// are, so that a fresh clone does not compile or link them again.
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Recipe says how one module of components is compiled.
+type Recipe struct {
+	// Name is the module's folder below the cluster sources, and what the
+	// build command calls it.
+	Name string
+	// Packages are the packages compiled, one binary each.
+	Packages []string
+	// Flags are added to go build.
+	Flags []string
+	// Links are further names of the first binary: a multi-call binary picks
+	// its component by the name it is called by.
+	Links []string
+	// AnyOS is set when the binaries are useful on other systems than Linux.
+	AnyOS bool
+}
+
+// KubernetesVersion is the version that the Kubernetes binaries report.
+const KubernetesVersion = "v1.37.2"
+
+// Names of the recipes.
+const (
+	Kubernetes = "kubernetes"
+	Containerd = "containerd"
+	CNI        = "cni"
+	CoreDNS    = "coredns"
+)
+
+// Recipes returns every recipe, cheapest first.
+func Recipes() []Recipe {
+	strip := "-ldflags=-s -w"
+	return []Recipe{
+		{
+			Name: CNI,
+			Packages: []string{
+				"github.com/containernetworking/plugins/plugins/ipam/host-local",
+				"github.com/containernetworking/plugins/plugins/main/bridge",
+				"github.com/containernetworking/plugins/plugins/main/loopback",
+				"github.com/containernetworking/plugins/plugins/meta/portmap",
+			},
+			Flags: []string{strip},
+		},
+		{Name: CoreDNS, Packages: []string{"."}, Flags: []string{strip}},
+		{
+			Name: Containerd,
+			Packages: []string{
+				"github.com/containerd/containerd/v2/cmd/containerd",
+				"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+				"github.com/containerd/containerd/v2/cmd/ctr",
+			},
+			Flags: []string{strip, "-tags=no_btrfs,no_devmapper,no_zfs"},
+		},
+		kubernetesRecipe(),
+	}
+}
+
+func kubernetesRecipe() Recipe {
+	const version = "k8s.io/component-base/version"
+	minor := strings.Split(strings.TrimPrefix(KubernetesVersion, "v"), ".")
+	flags := fmt.Sprintf("-ldflags=-s -w -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s",
+		version, KubernetesVersion, minor[0], minor[1])
+	return Recipe{
+		Name:     Kubernetes,
+		Packages: []string{"."},
+		Flags:    []string{flags},
+		Links: []string{
+			"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+			"kubelet", "kube-proxy", "kubectl",
+		},
+		AnyOS: true,
+	}
+}
+
+// Find returns the recipe of that name; an error names the known ones.
+func Find(name string) (Recipe, error) {
+	var names []string
+	for _, recipe := range Recipes() {
+		if recipe.Name == name {
+			return recipe, nil
+		}
+		names = append(names, recipe.Name)
+	}
+	return Recipe{}, fmt.Errorf("unknown component %q: want one of %s", name, strings.Join(names, ", "))
+}
+
+// Key returns a short digest of all that decides what the binaries of recipe
+// are: its flags, the target system, and the sources in dir.
+func Key(recipe Recipe, dir string) (string, error) {
+	digest := sha256.New()
+	fmt.Fprintln(digest, runtime.GOOS, runtime.GOARCH, recipe.Packages, recipe.Flags)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(files)
+	for _, file := range files {
+		if err := addFile(digest, file); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(digest.Sum(nil))[:12], nil
+}
+
+// addFile adds a source file's name and content to digest; other files, such
+// as tests, do not change a binary and are left out.
+func addFile(digest io.Writer, file string) error {
+	name := filepath.Base(file)
+	source := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+	if !source && name != "go.mod" && name != "go.sum" {
+		return nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(digest, "%s %d\n%s", name, len(content), content)
+	return err
+}
