@@ -1,0 +1,43 @@
+package v1alpha2
+
+// Labels of our Jobs and pods. The first four are the original's.
+const (
+	LabelApp        = "app"
+	LabelComponent  = "kubefledged"
+	LabelImageCache = "imagecache"
+	LabelController = "controller"
+
+	LabelAppValue        = "kubefledged"
+	LabelComponentValue  = "kubefledged-image-manager"
+	LabelControllerValue = "fledged"
+)
+
+// Annotations a user sets on an ImageCache to ask for an operation; any value.
+const (
+	AnnotationPurge   = "kubefledged.io/purge-imagecache"
+	AnnotationRefresh = "kubefledged.io/refresh-imagecache"
+)
+
+// Annotations of our Jobs and pods: full values, which labels would cut.
+const (
+	// AnnotationImageCache is "namespace/name" of the owning ImageCache.
+	AnnotationImageCache = "kubefledged.io/imagecache"
+	// AnnotationNode is the name of the Node.
+	AnnotationNode = "kubefledged.io/node"
+	// AnnotationNodeUID is the uid of the Node.
+	AnnotationNodeUID = "kubefledged.io/node-uid"
+	// AnnotationOperation is the Job's operation: pull.
+	AnnotationOperation = "kubefledged.io/operation"
+	// AnnotationSequence is the Job's number in the node's record.
+	AnnotationSequence = "kubefledged.io/sequence"
+	// AnnotationIdentity is the pull identity of the Job's images.
+	AnnotationIdentity = "kubefledged.io/pull-identity"
+	// AnnotationImages is a JSON list of the images, in the order of the containers.
+	AnnotationImages = "kubefledged.io/images"
+	// AnnotationMethod is the pull method: image-volume or exec.
+	AnnotationMethod = "kubefledged.io/pull-method"
+	// AnnotationDeadline is the time one image may take, a Go duration.
+	AnnotationDeadline = "kubefledged.io/pull-deadline"
+	// AnnotationSafeToEvict tells the cluster autoscaler that our pods do not hold a node.
+	AnnotationSafeToEvict = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+)
