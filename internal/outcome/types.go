@@ -1,0 +1,130 @@
+// Package outcome reads what became of a pull Job: pod statuses and events in,
+// one outcome per image out. It is pure: no client, no clock, no I/O.
+package outcome
+
+import (
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Kind says how an image fared in one Job.
+type Kind string
+
+const (
+	// Undecided means the Job may still settle this image.
+	Undecided Kind = ""
+	// Pulled means the image is on the node, whatever the container did then.
+	Pulled Kind = "Pulled"
+	// Failed means the pull failed; Reason and Message say why.
+	Failed Kind = "Failed"
+	// NotTried means the Job ended before this image was tried, or the kubelet
+	// held it back ("pull QPS exceeded"): no attempt is counted.
+	NotTried Kind = "NotTried"
+)
+
+// Image is the outcome of one image of a Job.
+type Image struct {
+	// Kind of the outcome.
+	Kind Kind
+	// Reason is one of the api's Reason constants; set when Kind is Failed.
+	Reason string
+	// Message is the kubelet's, runtime's or API server's own words, cleaned
+	// of credentials and cut to MaxMessage bytes; set when Kind is Failed.
+	Message string
+	// Digest is the image's digest ("sha256:..."), where the pod tells it.
+	Digest string
+}
+
+// MaxMessage is the longest Message in bytes.
+const MaxMessage = 256
+
+// Refusal says that the kubelet refused or evicted the pod itself: the node
+// waits and no image attempt is counted.
+type Refusal struct {
+	// Reason is the pod's reason, for example OutOfpods or Evicted.
+	Reason string
+	// Message is the kubelet's own words.
+	Message string
+}
+
+// Pulling says which image the kubelet is pulling now, as its events tell.
+type Pulling struct {
+	// Index of the image in the Job.
+	Index int
+	// Since is when the kubelet began; never zero.
+	Since time.Time
+}
+
+// Attempt is what is known of one pull Job.
+type Attempt struct {
+	// Settled means nothing more will come of this Job: every image is
+	// Pulled, Failed or NotTried.
+	Settled bool
+	// Images holds one outcome per image, in the order of the Job.
+	Images []Image
+	// Refused is set when the kubelet refused or evicted the pod.
+	Refused *Refusal
+	// Pulling is set while an image is known to be pulled.
+	Pulling *Pulling
+	// Started is when the kubelet took the pod; zero before.
+	Started time.Time
+	// NeedEvents asks for the events of the pod (or of the Job while it has
+	// no pod) to be read, because the statuses alone do not tell enough.
+	NeedEvents bool
+}
+
+// Event is what matters of a Kubernetes Event about our pod or Job.
+type Event struct {
+	// Reason of the event, for example Pulling, Failed or FailedCreate.
+	Reason string
+	// Message of the event.
+	Message string
+	// Time the event was last seen.
+	Time time.Time
+	// Warning is true for events of type Warning.
+	Warning bool
+}
+
+// Input is all that Read looks at.
+type Input struct {
+	// Images of the Job: normalised references, in the order of its containers.
+	Images []string
+	// Helper is the reference of the helper image as the Job's pods use it.
+	Helper string
+	// ExecMethod is true when the containers run from the pulled images
+	// themselves (containerStatus.imageID is then the pulled image's), false
+	// when they mount them as image volumes.
+	ExecMethod bool
+	// HasSecrets is true when the pod pulls with imagePullSecrets.
+	HasSecrets bool
+	// JobCreated is when the Job was created.
+	JobCreated time.Time
+	// JobFailed holds the Job's Failed condition's reason and message, nil when it has none.
+	JobFailed *Refusal
+	// JobFinished is true when the Job has a Complete or Failed condition.
+	JobFinished bool
+	// Pod is the Job's pod, nil when it has none.
+	Pod *corev1.Pod
+	// Events about the pod, or about the Job while it has no pod; nil when
+	// they have not been read.
+	Events []Event
+	// EventsRead is true when Events holds what was read.
+	EventsRead bool
+	// Now is the current time.
+	Now time.Time
+}
+
+const (
+	// NoPodGrace is how long a Job may be without a pod before its events are read.
+	NoPodGrace = 10 * time.Second
+	// NoPodDeadline is how long a Job may be without a pod at all.
+	NoPodDeadline = 30 * time.Second
+	// NoProgressGrace is how long a pod may be without progress before its
+	// events are read; a pull is only ever called slow after this time.
+	NoProgressGrace = 20 * time.Second
+)
+
+// ContainerName returns the name of the container that stands for image i.
+func ContainerName(i int) string { return "pull-" + strconv.Itoa(i) }

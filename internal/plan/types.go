@@ -1,0 +1,162 @@
+// Package plan decides. Plain values in, plain values out: what should happen
+// on one node, and what is true of one ImageCache. It has no client, no clock
+// and does no I/O; the controllers carry out what it decides.
+package plan
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/outcome"
+)
+
+// IdentityNode is the pull identity of images pulled without secrets.
+const IdentityNode = "node"
+
+// Method is how a Job makes the kubelet pull an image.
+type Method string
+
+const (
+	// MethodImageVolume mounts the images as image volumes; nothing of them is run.
+	MethodImageVolume Method = "image-volume"
+	// MethodExec runs our static helper inside a container of each image.
+	MethodExec Method = "exec"
+)
+
+// Node is what matters of a Kubernetes Node.
+type Node struct {
+	Name   string
+	UID    types.UID
+	Labels map[string]string
+	Taints []corev1.Taint
+	// Unavailable is the reason why the node takes no new work whatever its
+	// taints (one of the api's Waiting constants); empty when it does.
+	Unavailable string
+	// Method this node's pulls use.
+	Method Method
+	// Reported maps the normalised references that the node reports to hold
+	// to what it says of them. A hint: it lags, and it is cut.
+	Reported map[string]Reported
+}
+
+// Reported is what a node says of one of its images.
+type Reported struct {
+	// Digest of the image, "sha256:...", empty when not told.
+	Digest string
+	// SizeBytes is the image's size in bytes.
+	SizeBytes int64
+}
+
+// Image is one image of an ImageCache.
+type Image struct {
+	// Name as the user wrote it.
+	Name string
+	// Ref is the normalised reference, empty when Name cannot be parsed.
+	Ref string
+	// Policy it is pulled with.
+	Policy corev1.PullPolicy
+	// Invalid says why Name cannot be parsed; empty when it can.
+	Invalid string
+}
+
+// List is one list of images of an ImageCache and the nodes it selects.
+type List struct {
+	Images []Image
+	// Selects tells whether the list is for this node.
+	Selects func(name string, labels map[string]string) bool
+}
+
+// Cache is what matters of an ImageCache.
+type Cache struct {
+	Namespace, Name string
+	UID             types.UID
+	Generation      int64
+	Created         time.Time
+	// Deleting is true when the object is being deleted: it wants nothing new.
+	Deleting bool
+	// Suspend stops new work.
+	Suspend bool
+	Lists   []List
+	// Identity the images are pulled with.
+	Identity string
+	// Secrets are the names of the pull secrets.
+	Secrets []string
+	// PullDeadline is the longest one image may take.
+	PullDeadline time.Duration
+	// Tolerations of the nodes' taints; nil means the default.
+	Tolerations []corev1.Toleration
+}
+
+// Key names a record of a NodeCache.
+type Key struct{ Image, Identity string }
+
+// Want is one image that one or more ImageCaches want on a node.
+type Want struct {
+	Key
+	// Name is the reference as the first claimant wrote it.
+	Name string
+	// Policy is Always when any claimant wants that.
+	Policy corev1.PullPolicy
+	// Claimants want the image here, oldest first.
+	Claimants []*Cache
+}
+
+// Job is one of our Jobs on a node, with what is known of it.
+type Job struct {
+	Namespace, Name string
+	UID             types.UID
+	// NodeUID is the uid of the node the Job was made for.
+	NodeUID types.UID
+	// Owner is the uid of the owning ImageCache.
+	Owner types.UID
+	// Sequence is the Job's number in the node's record.
+	Sequence int64
+	// Identity of the pulls.
+	Identity string
+	// Images are normalised references, in the order of the containers.
+	Images []string
+	// Deadline is the longest one image may take.
+	Deadline time.Duration
+	// Created is when the Job was created.
+	Created time.Time
+	// Deleting is true when the Job is being deleted.
+	Deleting bool
+	// Gone is true when the Job object is gone but its pod is not.
+	Gone bool
+	// PodRunning is true while the Job's pod exists and has not ended, so
+	// that the kubelet may still be pulling for it.
+	PodRunning bool
+	// Attempt is what became of it so far.
+	Attempt outcome.Attempt
+}
+
+// JobSpec is a Job to create.
+type JobSpec struct {
+	// Owner is the ImageCache the Job belongs to.
+	Owner *Cache
+	// NodeCacheUID and Sequence name the Job.
+	NodeCacheUID types.UID
+	Sequence     int64
+	Node         *Node
+	Identity     string
+	Images       []Want
+	Deadline     time.Duration
+}
+
+// Record is a NodeCache: its identity and its content.
+type Record struct {
+	// UID of the NodeCache object; empty while it does not exist.
+	UID types.UID
+	v1alpha2.NodeCacheStatus
+}
+
+// Options are the controller's settings that decisions depend on.
+type Options struct {
+	// ImagesPerJob is the largest number of images of one Job; 0 means auto.
+	ImagesPerJob int
+	// Sizes returns the size in bytes of an image, when any node has told it.
+	Sizes func(ref string) (int64, bool)
+}
