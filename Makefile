@@ -1,0 +1,213 @@
+# Targets for people who work on KubeFledged; `make` alone lists them.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# One setting for every build: the images hold static programs, and a second
+# setting would compile Kubernetes (13 minutes) a second time.
+export CGO_ENABLED := 0
+
+HOST_ARCH := $(shell go env GOARCH)
+ARCHS ?= amd64 arm64
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+VERSION_PACKAGE := github.com/kubefledged/kubefledged-operator/internal/version
+LDFLAGS = -s -w -X $(VERSION_PACKAGE).Version=$(VERSION) -X $(VERSION_PACKAGE).Commit=$(COMMIT)
+# Paths are trimmed for releases only: the flag would split the build cache.
+GO_BUILD_FLAGS = $(if $(RELEASE),-trimpath) -ldflags "$(LDFLAGS)"
+
+LOCALCLUSTER := bin/localcluster
+KUBECTL ?= $(LOCALCLUSTER) kubectl
+
+# Tools are pinned in hack/tools and compiled by the go command when first used.
+CONTROLLER_GEN := go tool -modfile=hack/tools/go.mod controller-gen
+KUSTOMIZE := go tool -modfile=hack/tools/go.mod kustomize
+CRANE := go tool -modfile=hack/tools/go.mod crane
+BENCHSTAT := go tool -modfile=hack/tools/go.mod benchstat
+HELM := go tool -modfile=hack/tools/helm/go.mod helm
+
+# The linter takes minutes to compile, so its binary outlives the checkout. It
+# must be built by the Go version whose code it reads.
+KUBEFLEDGED_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+GOLANGCI_LINT_VERSION := $(shell awk '$$1 == "github.com/golangci/golangci-lint/v2" {print $$2}' hack/tools/golangci-lint/go.mod)
+GOLANGCI_LINT := $(KUBEFLEDGED_CACHE)/kubefledged/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
+
+# Modules with code of our own. The others under test/cluster only pin programs.
+MODULES := . test/cluster
+
+##@ General
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "; print "Usage: make TARGET [VARIABLE=value]"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: clean
+clean: ## Remove what was built here; the caches stay.
+	rm -rf bin dist test/cluster/bin
+
+##@ Develop
+
+NODES ?= 2
+
+.PHONY: cluster-up
+cluster-up: $(LOCALCLUSTER) ## Start a local cluster (root): NODES=2 NODE_LABELS="node1:a=b".
+	$(LOCALCLUSTER) up --nodes $(NODES) $(addprefix --node-label ,$(NODE_LABELS))
+
+.PHONY: cluster-down
+cluster-down: $(LOCALCLUSTER) ## Stop the local cluster and remove its traces (root).
+	$(LOCALCLUSTER) down
+
+.PHONY: cluster-status
+cluster-status: $(LOCALCLUSTER) ## Show the parts of the local cluster.
+	$(LOCALCLUSTER) status
+
+.PHONY: kubectl
+kubectl: $(LOCALCLUSTER) ## Run kubectl in the local cluster: ARGS="get nodes".
+	@$(LOCALCLUSTER) kubectl $(ARGS)
+
+# localcluster is its own module; go build is the judge of what is up to date.
+$(LOCALCLUSTER): FORCE
+	@go build -C test/cluster -o $(CURDIR)/$@ ./cmd/localcluster
+
+FORCE:
+
+##@ Generate
+
+.PHONY: generate
+generate: ## Write the deep-copy code of the API types.
+	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: ## Write the CRDs from the API types. Roles are written by hand.
+	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
+
+##@ Check
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format all Go code.
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: fmt-check
+fmt-check: $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) fmt --diff
+
+.PHONY: vet
+vet: ## Run go vet.
+	@for module in $(MODULES); do echo "go vet: $$module"; go vet -C $$module -tags e2e ./... || exit 1; done
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run the linters of .golangci.yaml and hack/conventions.
+	@status=0; \
+	for module in $(MODULES); do \
+	  echo "golangci-lint: $$module"; (cd $$module && $(GOLANGCI_LINT) run ./...) || status=1; \
+	done; \
+	go test ./hack/conventions || status=1; exit $$status
+
+.PHONY: verify
+verify: $(GOLANGCI_LINT) ## Check that generated files are current, modules tidy, code clean.
+	hack/verify.sh generate manifests
+
+$(GOLANGCI_LINT):
+	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION), once; two to four minutes."
+	@mkdir -p $(@D)
+	go build -C hack/tools/golangci-lint -ldflags "-s -w" -o $@.tmp github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@mv $@.tmp $@
+
+##@ Test
+
+.PHONY: test
+test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root needed.
+	KUBEBUILDER_ASSETS="$$($(LOCALCLUSTER) assets)" go test ./...
+	go test -C test/cluster ./...
+
+.PHONY: test-unit
+test-unit: ## Run only the tests that need no API server.
+	KUBEBUILDER_ASSETS= go test -short ./...
+
+.PHONY: e2e
+e2e: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./test/e2e/...
+
+.PHONY: demo
+demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
+
+.PHONY: bench
+bench: ## Run the benchmarks; compare two outputs with `make benchstat ARGS="old new"`.
+	go test -run '^$$' -bench . -benchmem -count=6 ./internal/... | tee bench.out
+
+.PHONY: benchstat
+benchstat: ## Compare benchmark outputs: ARGS="old.out new.out".
+	@$(BENCHSTAT) $(ARGS)
+
+##@ Build
+
+BUILDS := $(sort $(addprefix build-,$(ARCHS) $(HOST_ARCH)))
+
+.PHONY: build
+build: $(addprefix build-,$(ARCHS)) ## Build all programs for ARCHS="amd64 arm64"; RELEASE=1 trims paths.
+
+.PHONY: $(BUILDS)
+$(BUILDS): build-%:
+	@mkdir -p bin/linux_$*
+	GOOS=linux GOARCH=$* go build $(GO_BUILD_FLAGS) -o bin/linux_$*/ ./cmd/...
+
+# Local images live in a storage of their own, so that pruning it is safe.
+IMAGES := controller cri-client
+REGISTRY ?= localhost
+TAG ?= $(VERSION)
+CONTROLLER_IMG ?= $(REGISTRY)/kubefledged-controller:$(TAG)
+CRI_CLIENT_IMG ?= $(REGISTRY)/kubefledged-cri-client:$(TAG)
+BUILDAH := buildah --storage-driver vfs --root $(KUBEFLEDGED_CACHE)/kubefledged/buildah
+IMAGE_LABELS = $(foreach label,source=https://github.com/kubefledged/kubefledged-operator licenses=Apache-2.0 \
+	version=$(VERSION) revision=$(COMMIT),--label org.opencontainers.image.$(label))
+
+.PHONY: images
+images: $(addprefix image-,$(IMAGES)) ## Build the images for this machine into dist/images/*.tar (root).
+
+.PHONY: $(addprefix image-,$(IMAGES))
+$(addprefix image-,$(IMAGES)): image-%: build-$(HOST_ARCH) require-buildah
+	$(BUILDAH) bud --quiet --isolation chroot --platform linux/$(HOST_ARCH) --target $* \
+	  $(IMAGE_LABELS) --tag $(REGISTRY)/kubefledged-$*:$(TAG) .
+	@mkdir -p dist/images && rm -f dist/images/kubefledged-$*.tar
+	$(BUILDAH) push --quiet $(REGISTRY)/kubefledged-$*:$(TAG) \
+	  oci-archive:dist/images/kubefledged-$*.tar:$(REGISTRY)/kubefledged-$*:$(TAG)
+	@$(BUILDAH) rmi --prune >/dev/null
+
+.PHONY: push
+push: images ## Push the images to REGISTRY=host:port/path, over HTTP if it has no TLS.
+	@for image in $(IMAGES); do \
+	  $(BUILDAH) push --quiet --tls-verify=false $(REGISTRY)/kubefledged-$$image:$(TAG); \
+	  echo "$(REGISTRY)/kubefledged-$$image:$(TAG)"; \
+	done
+
+.PHONY: require-buildah
+require-buildah:
+	@command -v buildah >/dev/null || { $(MAKE) $(LOCALCLUSTER) && $(LOCALCLUSTER) require buildah; }
+
+##@ Deploy
+
+.PHONY: install
+install: ## Apply the CRDs.
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
+
+.PHONY: uninstall
+uninstall: ## Delete the CRDs, and with them every ImageCache.
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+# config/ names the images NAME:dev; what is applied names the real ones.
+DEFAULT_MANIFESTS = $(KUSTOMIZE) build config/default | sed \
+	-e 's|kubefledged-controller:dev|$(CONTROLLER_IMG)|' -e 's|kubefledged-cri-client:dev|$(CRI_CLIENT_IMG)|'
+
+.PHONY: deploy
+deploy: ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG.
+	$(DEFAULT_MANIFESTS) | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: ## Delete what deploy applied.
+	$(DEFAULT_MANIFESTS) | $(KUBECTL) delete --ignore-not-found -f -
