@@ -58,6 +58,10 @@ NODES ?= 2
 cluster-up: $(LOCALCLUSTER) ## Start a local cluster (root): NODES=2 NODE_LABELS="node1:a=b".
 	$(LOCALCLUSTER) up --nodes $(NODES) $(addprefix --node-label ,$(NODE_LABELS))
 
+.PHONY: cluster-build
+cluster-build: $(LOCALCLUSTER) ## Compile the programs of the local cluster into the cache.
+	$(LOCALCLUSTER) build
+
 .PHONY: cluster-down
 cluster-down: $(LOCALCLUSTER) ## Stop the local cluster and remove its traces (root).
 	$(LOCALCLUSTER) down
@@ -111,6 +115,10 @@ lint: $(GOLANGCI_LINT) ## Run the linters of .golangci.yaml and hack/conventions
 .PHONY: verify
 verify: $(GOLANGCI_LINT) ## Check that generated files are current, modules tidy, code clean.
 	hack/verify.sh generate manifests
+
+.PHONY: tools
+tools: $(GOLANGCI_LINT) ## Compile the tools ahead of their first use.
+	@go build -C hack/tools -o /dev/null tool
 
 $(GOLANGCI_LINT):
 	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION), once; two to four minutes."

@@ -27,15 +27,17 @@ fingerprint() {
 }
 
 generated_files() {
-  local before after changed
+  local before after changed file
   before=$(fingerprint)
   make "${generators[@]}" || return 1
   after=$(fingerprint)
   changed=$(diff <(echo "$before") <(echo "$after") | sed -n 's/^[<>] [0-9a-f]*  //p' | sort -u)
   [[ -z $changed ]] && return
   echo "These files are not what the generators write; they are rewritten now:"
-  while IFS= read -r file; do echo "  $file"; done <<<"$changed"
-  git --no-pager diff --stat
+  while IFS= read -r file; do
+    echo "  $file"
+    git --no-pager diff -- "$file"
+  done <<<"$changed"
   return 1
 }
 
@@ -43,7 +45,7 @@ generated_files() {
 tidy_modules() {
   local file status=0
   while IFS= read -r file; do
-    go mod tidy -C "${file%go.mod}" -diff || { echo "  $file is not tidy"; status=1; }
+    go mod tidy -C "$(dirname "$file")" -diff || { echo "  $file is not tidy"; status=1; }
   done < <(git ls-files --cached --others --exclude-standard -- 'go.mod' '*/go.mod')
   return $status
 }
