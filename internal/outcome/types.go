@@ -119,8 +119,9 @@ type Input struct {
 const (
 	// NoPodGrace is how long a Job may be without a pod before its events are read.
 	NoPodGrace = 10 * time.Second
-	// NoPodDeadline is how long a Job may be without a pod at all.
-	NoPodDeadline = 30 * time.Second
+	// NoPodDeadline is how long a Job may be without a pod though nothing says
+	// why: long, because a busy job controller makes pods late.
+	NoPodDeadline = 10 * time.Minute
 	// NoProgressGrace is how long a pod may be without progress before its
 	// events are read; a pull is only ever called slow after this time.
 	NoProgressGrace = 20 * time.Second

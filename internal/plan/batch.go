@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+)
+
+// The policy of batches. All pulls of a pod run before its first container
+// starts and its status shows nothing until then, so a batch must be short in
+// time; but each Job costs about two seconds of its own, so small images go
+// together. The kubelet starts at most ten pulls in a burst
+// (registryBurst, default 10), and our helper image may be one of them.
+const (
+	autoImagesPerJob = 9
+	largeImageBytes  = 512 << 20
+)
+
+// class orders the images a node is due: new ones first, then what failed,
+// then what must go alone because it may take long.
+type class int
+
+const (
+	fresh class = iota
+	retry
+	alone
+	notDue
+)
+
+// candidate is an image that could go into the next Job.
+type candidate struct {
+	want  *Want
+	class class
+	owner *Cache
+	size  int64
+}
+
+// nextJob creates the next Job when the node is free and something is due.
+func (d *nodePlan) nextJob() {
+	if wait := d.ledger.status.Wait; wait != nil && d.in.Now.Before(wait.Until.Time) {
+		d.notef("wait until the node takes pods again: %s", wait.Reason)
+		d.lookAgain(wait.Until.Sub(d.in.Now))
+		return
+	}
+	if d.occupied {
+		return
+	}
+	batch := d.pick(d.candidates())
+	if len(batch) == 0 {
+		return
+	}
+	spec := JobSpec{
+		Owner: batch[0].owner, NodeCacheUID: d.in.Record.UID, Sequence: d.in.Record.Sequence + 1,
+		Node: &d.in.Node, Identity: batch[0].want.Identity, Deadline: batch[0].owner.PullDeadline,
+	}
+	for _, c := range batch {
+		spec.Images = append(spec.Images, *c.want)
+		d.notef("Job %d: pull %s for %s/%s", spec.Sequence, c.want.Image, c.owner.Namespace, c.owner.Name)
+	}
+	d.creating = true
+	d.act(CreateJob{spec})
+}
+
+// candidates returns all images that are due, and asks to be called again
+// when the next one is.
+func (d *nodePlan) candidates() []candidate {
+	var due []candidate
+	for i := range d.wants {
+		want := &d.wants[i]
+		owner := d.active(want)
+		if owner == nil {
+			continue
+		}
+		c := candidate{want: want, owner: owner, class: d.classify(want.Key)}
+		c.size, _ = d.size(want.Image)
+		if c.class != notDue {
+			due = append(due, c)
+		}
+	}
+	return due
+}
+
+func (d *nodePlan) classify(key Key) class {
+	rec := d.ledger.get(key)
+	switch {
+	case rec == nil && d.large(key.Image):
+		return alone
+	case rec == nil:
+		return fresh
+	case rec.State == v1alpha2.ImageStateCached:
+		return notDue
+	case rec.State == v1alpha2.ImageStateDeferred:
+		return alone
+	}
+	if wait := retryAt(rec, d.in.Node.UID).Sub(d.in.Now); wait > 0 {
+		d.lookAgain(wait)
+		return notDue
+	}
+	if rec.Reason == v1alpha2.ReasonPullDeadlineExceeded {
+		return alone
+	}
+	return retry
+}
+
+// active returns the claimant a pull of want is made for: one that gets work
+// on this node, the next one after each failure, because a quota or a policy
+// of one namespace must not keep the image from all. Nil when there is none.
+func (d *nodePlan) active(want *Want) *Cache {
+	var open []*Cache
+	for _, cache := range want.Claimants {
+		if Blocked(&d.in.Node, cache) == "" {
+			open = append(open, cache)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	attempts := 0
+	if rec := d.ledger.get(want.Key); rec != nil {
+		attempts = int(rec.Attempts)
+	}
+	return open[attempts%len(open)]
+}
+
+// group is what one Job may hold: images of one class, owner and identity.
+type group struct {
+	class    class
+	owner    types.UID
+	identity string
+}
+
+// pick returns the images of the next Job: of the first class that has any,
+// the smallest group, so that a cache with one image does not wait for a cache
+// with five hundred; small images first.
+func (d *nodePlan) pick(due []candidate) []candidate {
+	groups := map[group][]candidate{}
+	var order []group
+	for _, c := range due {
+		g := group{c.class, c.owner.UID, c.want.Identity}
+		if _, seen := groups[g]; !seen {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], c)
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(order, func(a, b group) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(len(groups[a]), len(groups[b])))
+	})
+	batch := groups[first]
+	slices.SortStableFunc(batch, func(a, b candidate) int { return cmp.Compare(a.size, b.size) })
+	return batch[:min(len(batch), d.limit(first.class))]
+}
+
+func (d *nodePlan) limit(c class) int {
+	switch {
+	case c == alone:
+		return 1
+	case d.in.Options.ImagesPerJob > 0:
+		return d.in.Options.ImagesPerJob
+	default:
+		return autoImagesPerJob
+	}
+}
+
+// size returns what any node told of the image's size in bytes.
+func (d *nodePlan) size(ref string) (int64, bool) {
+	if r, ok := d.in.Node.Reported[ref]; ok && r.SizeBytes > 0 {
+		return r.SizeBytes, true
+	}
+	if d.in.Options.Sizes == nil {
+		return 0, false
+	}
+	return d.in.Options.Sizes(ref)
+}
+
+func (d *nodePlan) large(ref string) bool {
+	bytes, known := d.size(ref)
+	return known && bytes > largeImageBytes
+}

@@ -1,0 +1,290 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/outcome"
+)
+
+const (
+	// SlowPull is how long an image may be pulled before it gives way to the
+	// other images its node waits for: kubelets pull one at a time by default,
+	// so one large image from a slow registry would hold up all others.
+	SlowPull = 20 * time.Second
+	// pollInterval is how often a running Job is looked at without an event.
+	pollInterval = 5 * time.Second
+	// notStarted is how long a Job may wait for the kubelet to take its pod:
+	// long, because a busy job controller makes pods late (about 3.5 a second).
+	notStarted = 10 * time.Minute
+	// notStartedAway is the same on a node that is not available.
+	notStartedAway = time.Minute
+)
+
+// Decide decides what should happen on one node now. Its steps, in order:
+// a record of a replaced node is dropped; finished Jobs are recorded, and only
+// what is recorded is deleted; claims follow the ImageCaches; when nothing of
+// ours is left on the node the next Job is created.
+//
+// At most one write of the record comes out, and nothing after it: what
+// follows from it is decided when it has been read back.
+func Decide(in NodeInput) NodeDecision {
+	if in.Record != nil && in.Record.NodeUID != in.Node.UID {
+		return NodeDecision{
+			Actions: []Action{DropRecord{in.Record.UID}},
+			Notes:   []string{"the record is of a node that was replaced: dropped"},
+		}
+	}
+	d := newNodePlan(in)
+	if in.Record == nil {
+		return d.begin()
+	}
+	d.settleJobs()
+	d.followClaims()
+	if d.ledger.changed {
+		return d.write()
+	}
+	d.nextJob()
+	if !d.creating && d.ledger.count(d.wants) {
+		return d.write()
+	}
+	return d.decision
+}
+
+// nodePlan is one decision in the making.
+type nodePlan struct {
+	in       NodeInput
+	wants    []Want
+	wanted   map[Key]int
+	ledger   *ledger
+	decision NodeDecision
+	// occupied means that the kubelet may still work on a Job of ours.
+	occupied bool
+	creating bool
+}
+
+func newNodePlan(in NodeInput) *nodePlan {
+	d := &nodePlan{in: in, wants: Wants(&in.Node, in.Caches), wanted: map[Key]int{}}
+	for i := range d.wants {
+		d.wanted[d.wants[i].Key] = i
+	}
+	if in.Record != nil {
+		d.ledger = newLedger(in.Record.NodeCacheStatus)
+	} else {
+		d.ledger = newLedger(v1alpha2.NodeCacheStatus{NodeUID: in.Node.UID})
+	}
+	return d
+}
+
+// begin creates the record of a node that is wanted for the first time. Jobs
+// without a record cannot be accounted for and go.
+func (d *nodePlan) begin() NodeDecision {
+	for i := range d.in.Jobs {
+		d.deleteJob(&d.in.Jobs[i], "there is no record of its node")
+	}
+	if len(d.wants) > 0 {
+		return d.write()
+	}
+	return d.decision
+}
+
+// write ends the decision with the record as it now is.
+func (d *nodePlan) write() NodeDecision {
+	d.syncGenerations()
+	d.ledger.describe(d.in.Node.Reported)
+	d.ledger.count(d.wants)
+	d.act(WriteRecord{d.ledger.sorted()})
+	return d.decision
+}
+
+func (d *nodePlan) act(a Action) { d.decision.Actions = append(d.decision.Actions, a) }
+
+func (d *nodePlan) notef(format string, args ...any) {
+	d.decision.Notes = append(d.decision.Notes, fmt.Sprintf(format, args...))
+}
+
+// lookAgain asks for another look after wait at the latest.
+func (d *nodePlan) lookAgain(wait time.Duration) {
+	wait = max(wait, 100*time.Millisecond)
+	if d.decision.RequeueAfter == 0 || wait < d.decision.RequeueAfter {
+		d.decision.RequeueAfter = wait
+	}
+}
+
+func (d *nodePlan) deleteJob(j *Job, why string) {
+	if j.Deleting || j.Gone {
+		return
+	}
+	d.notef("delete Job %d: %s", j.Sequence, why)
+	d.act(DeleteJob{Namespace: j.Namespace, Name: j.Name, UID: j.UID})
+}
+
+// settleJobs records what has ended and deletes what is recorded.
+func (d *nodePlan) settleJobs() {
+	recorded := d.in.Record.Sequence
+	for i := range d.in.Jobs {
+		j := &d.in.Jobs[i]
+		switch {
+		case j.NodeUID != d.in.Node.UID:
+			d.occupied = true
+			d.deleteJob(j, "its node was replaced")
+		case j.Sequence <= recorded:
+			d.occupied = d.occupied || j.PodRunning
+			d.deleteJob(j, "its outcome is recorded")
+		default:
+			d.occupied = true
+			d.judge(j)
+		}
+		if d.occupied {
+			d.lookAgain(pollInterval)
+		}
+	}
+}
+
+// judge looks at a Job that is not recorded yet.
+func (d *nodePlan) judge(j *Job) {
+	switch slow := d.slow(j); {
+	case j.Attempt.Settled:
+		d.record(j, j.Attempt)
+	case j.Deleting || j.Gone:
+		d.notef("Job %d is going: wait", j.Sequence)
+	case d.unwanted(j):
+		d.notef("Job %d: nobody wants its images any more", j.Sequence)
+		d.record(j, j.Attempt)
+	case d.expired(j):
+		d.expire(j)
+	case slow >= 0:
+		d.notef("Job %d: %s pulls slowly and gives way", j.Sequence, j.Images[slow])
+		d.ledger.deferImage(Key{j.Images[slow], j.Identity}, d.in.Now)
+		d.record(j, j.Attempt)
+	}
+}
+
+// record notes what is decided of a Job and closes it.
+func (d *nodePlan) record(j *Job, attempt outcome.Attempt) {
+	for i, result := range attempt.Images {
+		key := Key{j.Images[i], j.Identity}
+		d.ledger.note(key, result, d.in.Now)
+		d.hold(key, j)
+		if result.Kind == outcome.Pulled || result.Kind == outcome.Failed {
+			d.notef("Job %d: %s %s %s", j.Sequence, j.Images[i], result.Kind, result.Reason)
+		}
+	}
+	if attempt.Refused != nil {
+		d.notef("Job %d: the kubelet refused the pod: %s", j.Sequence, attempt.Refused.Reason)
+		d.ledger.refuse(attempt.Refused, d.in.Now)
+	} else if !attempt.Started.IsZero() {
+		d.ledger.accept()
+	}
+	d.ledger.close(j.Sequence)
+}
+
+// hold gives the record of key its claims: of those who want the image now,
+// else of the Job's owner, so that it is known whose leftover it is.
+func (d *nodePlan) hold(key Key, j *Job) {
+	rec := d.ledger.get(key)
+	if rec == nil {
+		return
+	}
+	if _, wanted := d.wanted[key]; wanted {
+		return // followClaims does it
+	}
+	if claim := d.ledger.claim(j.Owner); claim != nil && !slices.Contains(rec.Claims, claim.ID) {
+		rec.Claims = append(rec.Claims, claim.ID)
+	}
+}
+
+func (d *nodePlan) unwanted(j *Job) bool {
+	return !slices.ContainsFunc(j.Images, func(image string) bool {
+		_, wanted := d.wanted[Key{image, j.Identity}]
+		return wanted
+	})
+}
+
+// undecided returns the indexes of the images a Job has not settled.
+func undecided(j *Job) []int {
+	var open []int
+	for i := range j.Attempt.Images {
+		if j.Attempt.Images[i].Kind == outcome.Undecided {
+			open = append(open, i)
+		}
+	}
+	return open
+}
+
+// deadline returns when a Job's time is up. The clock of an image runs from
+// the kubelet's word that it began; without that word, each undecided image
+// has its share from the pod's start.
+func deadline(j *Job) time.Time {
+	if p := j.Attempt.Pulling; p != nil {
+		return p.Since.Add(j.Deadline)
+	}
+	return j.Attempt.Started.Add(j.Deadline * time.Duration(max(1, len(undecided(j)))))
+}
+
+func (d *nodePlan) expired(j *Job) bool {
+	if !j.Attempt.Started.IsZero() {
+		return !d.in.Now.Before(deadline(j))
+	}
+	limit := notStarted
+	if d.in.Node.Unavailable != "" {
+		limit = notStartedAway
+	}
+	return d.in.Now.Sub(j.Created) >= limit
+}
+
+// expire records a Job whose time is up. Which image is to blame is known
+// from the events or when only one is open; else each goes alone next time.
+func (d *nodePlan) expire(j *Job) {
+	attempt := j.Attempt
+	attempt.Images = slices.Clone(attempt.Images)
+	open := undecided(j)
+	switch {
+	case attempt.Started.IsZero() || d.in.Node.Unavailable != "":
+		attempt.Refused = &outcome.Refusal{Reason: "NotStarted", Message: "the kubelet did not finish the pod in time"}
+	case attempt.Pulling != nil:
+		attempt.Images[attempt.Pulling.Index] = tooLate(j.Deadline)
+	case len(open) == 1:
+		attempt.Images[open[0]] = tooLate(j.Deadline)
+	default:
+		for _, i := range open {
+			d.ledger.deferImage(Key{j.Images[i], j.Identity}, d.in.Now)
+		}
+	}
+	d.record(j, attempt)
+}
+
+func tooLate(limit time.Duration) outcome.Image {
+	return outcome.Image{
+		Kind: outcome.Failed, Reason: v1alpha2.ReasonPullDeadlineExceeded,
+		Message: fmt.Sprintf("the image was not pulled within %s", limit),
+	}
+}
+
+// slow returns the index of the image that should give way, -1 for none: it
+// has been pulled for SlowPull, has no record yet (nobody gives way twice),
+// and others wait.
+func (d *nodePlan) slow(j *Job) int {
+	p := j.Attempt.Pulling
+	if p == nil || d.in.Now.Sub(p.Since) < SlowPull {
+		return -1
+	}
+	key := Key{j.Images[p.Index], j.Identity}
+	if d.ledger.get(key) != nil || d.large(key.Image) {
+		return -1
+	}
+	if len(undecided(j)) > 1 || d.othersWait(j) {
+		return p.Index
+	}
+	return -1
+}
+
+// othersWait tells whether the node is due images that are not in the Job.
+func (d *nodePlan) othersWait(j *Job) bool {
+	return slices.ContainsFunc(d.wants, func(w Want) bool {
+		inJob := w.Identity == j.Identity && slices.Contains(j.Images, w.Image)
+		return !inJob && d.ledger.get(w.Key) == nil && d.active(&w) != nil
+	})
+}

@@ -1,0 +1,206 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/outcome"
+)
+
+// ledger is a NodeCache's content in the making. Changes go to a copy; what
+// was read stays as it was.
+type ledger struct {
+	status  v1alpha2.NodeCacheStatus
+	index   map[Key]int
+	changed bool
+}
+
+func newLedger(old v1alpha2.NodeCacheStatus) *ledger {
+	l := &ledger{status: *old.DeepCopy()}
+	l.reindex()
+	return l
+}
+
+func (l *ledger) reindex() {
+	l.index = make(map[Key]int, len(l.status.Images))
+	for i := range l.status.Images {
+		l.index[Key{l.status.Images[i].Image, l.status.Images[i].Identity}] = i
+	}
+}
+
+// get returns the record of key, nil when there is none.
+func (l *ledger) get(key Key) *v1alpha2.ImageRecord {
+	if i, ok := l.index[key]; ok {
+		return &l.status.Images[i]
+	}
+	return nil
+}
+
+// put returns the record of key, made when there is none.
+func (l *ledger) put(key Key) *v1alpha2.ImageRecord {
+	l.changed = true
+	if rec := l.get(key); rec != nil {
+		return rec
+	}
+	l.index[key] = len(l.status.Images)
+	l.status.Images = append(l.status.Images, v1alpha2.ImageRecord{Image: key.Image, Identity: key.Identity})
+	return &l.status.Images[len(l.status.Images)-1]
+}
+
+// note writes one image's outcome. NotTried leaves no trace.
+func (l *ledger) note(key Key, result outcome.Image, now time.Time) {
+	switch result.Kind {
+	case outcome.Pulled:
+		rec := l.put(key)
+		rec.State, rec.Attempts, rec.Reason, rec.Message = v1alpha2.ImageStateCached, 0, "", ""
+		rec.Digest = cmp.Or(result.Digest, rec.Digest)
+		rec.Time = metav1.NewTime(now)
+	case outcome.Failed:
+		rec := l.put(key)
+		rec.State, rec.Reason, rec.Message = v1alpha2.ImageStateFailed, result.Reason, result.Message
+		rec.Attempts++
+		rec.Time = metav1.NewTime(now)
+	}
+}
+
+// deferImage marks an image that gave way to the others of its node.
+func (l *ledger) deferImage(key Key, now time.Time) {
+	rec := l.put(key)
+	rec.State, rec.Time = v1alpha2.ImageStateDeferred, metav1.NewTime(now)
+}
+
+// close marks the Job of this number as recorded.
+func (l *ledger) close(sequence int64) {
+	if sequence > l.status.Sequence {
+		l.status.Sequence = sequence
+		l.changed = true
+	}
+}
+
+// refuse notes that the kubelet refused a pod; accept that it took one.
+func (l *ledger) refuse(r *outcome.Refusal, now time.Time) {
+	attempts := int32(1)
+	if l.status.Wait != nil {
+		attempts = l.status.Wait.Attempts + 1
+	}
+	wait := jitter(doubled(refusedFirst, refusedMost, attempts), string(l.status.NodeUID))
+	l.status.Wait = &v1alpha2.NodeWait{
+		Reason: r.Reason, Message: r.Message, Attempts: attempts,
+		Until: metav1.NewTime(now.Add(wait)),
+	}
+	l.changed = true
+}
+
+func (l *ledger) accept() {
+	if l.status.Wait != nil {
+		l.status.Wait = nil
+		l.changed = true
+	}
+}
+
+// describe adds what the node reports of the images to records that are being
+// written anyway; it is a hint that is not worth a write of its own.
+func (l *ledger) describe(reported map[string]Reported) {
+	for i := range l.status.Images {
+		rec := &l.status.Images[i]
+		if r, ok := reported[rec.Image]; ok && rec.State == v1alpha2.ImageStateCached {
+			rec.Digest = cmp.Or(r.Digest, rec.Digest)
+			rec.SizeBytes = cmp.Or(r.SizeBytes, rec.SizeBytes)
+		}
+	}
+}
+
+// count sets the counters and returns whether they changed.
+func (l *ledger) count(wants []Want) bool {
+	s := &l.status
+	before := [3]int32{s.Cached, s.Failed, s.Waiting}
+	s.Cached, s.Failed, s.Waiting = 0, 0, 0
+	for i := range s.Images {
+		switch s.Images[i].State {
+		case v1alpha2.ImageStateCached:
+			s.Cached++
+		case v1alpha2.ImageStateFailed:
+			s.Failed++
+		}
+	}
+	for i := range wants {
+		if rec := l.get(wants[i].Key); rec == nil || rec.State == v1alpha2.ImageStateDeferred {
+			s.Waiting++
+		}
+	}
+	return before != [3]int32{s.Cached, s.Failed, s.Waiting}
+}
+
+// sorted returns the content in a stable order.
+func (l *ledger) sorted() v1alpha2.NodeCacheStatus {
+	slices.SortFunc(l.status.Images, func(a, b v1alpha2.ImageRecord) int {
+		return cmp.Or(cmp.Compare(a.Image, b.Image), cmp.Compare(a.Identity, b.Identity))
+	})
+	l.reindex()
+	return l.status
+}
+
+// drop removes the records that condemned returns true for.
+func (l *ledger) drop(condemned func(*v1alpha2.ImageRecord) bool) {
+	before := len(l.status.Images)
+	l.status.Images = slices.DeleteFunc(l.status.Images, func(r v1alpha2.ImageRecord) bool { return condemned(&r) })
+	if len(l.status.Images) != before {
+		l.changed = true
+		l.reindex()
+	}
+}
+
+// claim returns the claim of the ImageCache with this uid, nil when there is none.
+func (l *ledger) claim(uid types.UID) *v1alpha2.Claim {
+	for i := range l.status.Claims {
+		if l.status.Claims[i].UID == uid {
+			return &l.status.Claims[i]
+		}
+	}
+	return nil
+}
+
+// claimOf returns the claim of cache, made when there is none.
+func (l *ledger) claimOf(cache *Cache) *v1alpha2.Claim {
+	if c := l.claim(cache.UID); c != nil {
+		return c
+	}
+	id := int32(1)
+	for _, c := range l.status.Claims {
+		id = max(id, c.ID+1)
+	}
+	l.changed = true
+	l.status.Claims = append(l.status.Claims, v1alpha2.Claim{
+		ID: id, Namespace: cache.Namespace, Name: cache.Name, UID: cache.UID, Generation: cache.Generation,
+	})
+	return &l.status.Claims[len(l.status.Claims)-1]
+}
+
+// RefuseJob returns the record after the API server refused to create the
+// Job: its images have failed with the server's words.
+func RefuseJob(record v1alpha2.NodeCacheStatus, spec *JobSpec, why error, now time.Time) v1alpha2.NodeCacheStatus {
+	l := newLedger(record)
+	failure := outcome.Image{
+		Kind: outcome.Failed, Reason: v1alpha2.ReasonJobNotCreated,
+		Message: outcome.Clean(fmt.Sprintf("cannot create a Job in namespace %s: %v", spec.Owner.Namespace, why)),
+	}
+	for i := range spec.Images {
+		l.note(spec.Images[i].Key, failure, now)
+	}
+	l.count(nil)
+	return l.sorted()
+}
+
+// SkipSequence returns the record with the next Job number given up, because
+// a Job that is not ours has the name that the number leads to.
+func SkipSequence(record v1alpha2.NodeCacheStatus, sequence int64) v1alpha2.NodeCacheStatus {
+	l := newLedger(record)
+	l.close(sequence)
+	return l.sorted()
+}
