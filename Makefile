@@ -11,8 +11,9 @@ export CGO_ENABLED := 0
 
 HOST_ARCH := $(shell go env GOARCH)
 ARCHS ?= amd64 arm64
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# Read once, so that one run names all it makes alike.
+VERSION := $(or $(VERSION),$(shell git describe --tags --always --dirty 2>/dev/null),dev)
+COMMIT := $(or $(COMMIT),$(shell git rev-parse HEAD 2>/dev/null),unknown)
 
 VERSION_PACKAGE := github.com/kubefledged/kubefledged-operator/internal/version
 LDFLAGS = -s -w -X $(VERSION_PACKAGE).Version=$(VERSION) -X $(VERSION_PACKAGE).Commit=$(COMMIT)
