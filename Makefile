@@ -89,6 +89,7 @@ generate: ## Write the deep-copy code of the API types.
 
 .PHONY: manifests
 manifests: ## Write the CRDs from the API types. Roles are written by hand.
+	@rm -f config/crd/bases/*.yaml # the generator does not delete what is no longer a type
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 
 ##@ Check
