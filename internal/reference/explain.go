@@ -38,12 +38,12 @@ func allowed(r rune) bool {
 	}
 }
 
-// badRegistry refuses two hosts that the grammar lets pass and no pull can
-// reach: UPPER/case, where a lower-case repository was meant, and a_b.com/case,
-// which the grammar takes for a repository without a registry.
+// badRegistry refuses hosts that the grammar lets pass and no pull can reach:
+// UPPER/case, where a lower-case repository was meant, a_b.com/case, which the
+// grammar takes for a repository without a registry, and [0]:5000/case.
 func badRegistry(name, domain string) string {
 	switch {
-	case domain == "":
+	case domain == "", strings.HasPrefix(domain, "[") && strings.Count(domain[:strings.IndexByte(domain, ']')], ":") == 0:
 		host, _, _ := strings.Cut(name, "/")
 		return fmt.Sprintf("%q is not a valid registry host", shorten(host))
 	case !strings.ContainsAny(domain, ".:") && strings.ToLower(domain) != domain:

@@ -81,6 +81,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 		"a..b":                          `"a..b" is not a repository`,
 		"../etc/passwd":                 "is not a repository",
 		"a_b.com/app":                   `"a_b.com" is not a valid registry host`,
+		"[0]:5000/app":                  `"[0]:5000" is not a valid registry host`,
 		"quay.io/" + tooLong(256):       "longer than 255 characters",
 	} {
 		ref, _, err := Normalise(name)
