@@ -19,10 +19,12 @@ const (
 // Image is a reference as accepted by the container runtime:
 // [registry[:port]/]repository[:tag][@digest].
 //
-// The pattern is the grammar of github.com/distribution/reference.
+// The pattern is the grammar of github.com/distribution/reference, less the
+// registries that cannot exist: an upper-case word without a dot or port, as in
+// UPPER/case, and a host with an underscore.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:Pattern=`^((([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(\.([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`
+// +kubebuilder:validation:Pattern=`^(([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(((\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)+(:[0-9]+)?)|:[0-9]+)|\[[a-fA-F0-9]*:[a-fA-F0-9:]*\](:[0-9]+)?|[a-z0-9]+((_|__|-+)[a-z0-9]+)*)/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*|[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@(sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}))?$`
 type Image string
 
 // CacheSpecImages is one list of images and the nodes they are cached on.
@@ -48,8 +50,6 @@ type CacheSpecImages struct {
 }
 
 // ImageCacheSpec is what a user wants to have cached where.
-// +kubebuilder:validation:XValidation:rule="!has(self.pullDeadline) || duration(self.pullDeadline) >= duration('1s')",message="pullDeadline must be at least 1s"
-// +kubebuilder:validation:XValidation:rule="!has(self.refreshInterval) || duration(self.refreshInterval) == duration('0s') || duration(self.refreshInterval) >= duration('10s')",message="refreshInterval must be 0s (off) or at least 10s"
 type ImageCacheSpec struct {
 	// cacheSpec lists images and the nodes they are cached on. An image that
 	// several lists name is cached once on each node that any of them selects.
@@ -74,11 +74,19 @@ type ImageCacheSpec struct {
 	// pullDeadline is the longest time one image may take to pull onto one
 	// node. Unset: the controller's --image-pull-deadline-duration.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+)$')",message="must be a duration such as 90s, 5m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^(0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+)$') || duration(self) >= duration('1s')",message="must be at least 1s"
 	PullDeadline *metav1.Duration `json:"pullDeadline,omitempty"`
 
 	// refreshInterval is the time between two automatic refreshes; 0s turns
 	// them off. Unset: the controller's --image-cache-refresh-frequency.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+)$')",message="must be a duration such as 90s, 5m or 1h30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^(0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+)$') || duration(self) == duration('0s') || duration(self) >= duration('10s')",message="must be 0s (off) or at least 10s"
 	RefreshInterval *metav1.Duration `json:"refreshInterval,omitempty"`
 
 	// tolerations of the nodes' taints. Unset: every taint but those that mean
