@@ -8,10 +8,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 )
 
@@ -40,19 +40,20 @@ const (
 	Containerd = "containerd"
 	CNI        = "cni"
 	CoreDNS    = "coredns"
+	Programs   = "programs"
 )
 
 // Recipes returns every recipe, cheapest first.
 func Recipes() []Recipe {
 	strip := "-ldflags=-s -w"
 	return []Recipe{
+		{Name: Programs, Packages: []string{"./pause", "./toolbox"}, Flags: []string{strip}},
 		{
 			Name: CNI,
 			Packages: []string{
 				"github.com/containernetworking/plugins/plugins/ipam/host-local",
 				"github.com/containernetworking/plugins/plugins/main/bridge",
 				"github.com/containernetworking/plugins/plugins/main/loopback",
-				"github.com/containernetworking/plugins/plugins/meta/portmap",
 			},
 			Flags: []string{strip},
 		},
@@ -104,23 +105,25 @@ func Find(name string) (Recipe, error) {
 func Key(recipe Recipe, dir string) (string, error) {
 	digest := sha256.New()
 	fmt.Fprintln(digest, runtime.GOOS, runtime.GOARCH, recipe.Packages, recipe.Flags)
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return addFile(digest, dir, file)
+	})
 	if err != nil {
 		return "", err
-	}
-	slices.Sort(files)
-	for _, file := range files {
-		if err := addFile(digest, file); err != nil {
-			return "", err
-		}
 	}
 	return hex.EncodeToString(digest.Sum(nil))[:12], nil
 }
 
 // addFile adds a source file's name and content to digest; other files, such
 // as tests, do not change a binary and are left out.
-func addFile(digest io.Writer, file string) error {
-	name := filepath.Base(file)
+func addFile(digest io.Writer, dir, file string) error {
+	name, err := filepath.Rel(dir, file)
+	if err != nil {
+		return err
+	}
 	source := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
 	if !source && name != "go.mod" && name != "go.sum" {
 		return nil

@@ -12,7 +12,7 @@ func newBuildCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "build [COMPONENT...]",
 		Short: "Build the components without starting anything",
-		Long: `Build the named components (cni, coredns, containerd, kubernetes), or all of
+		Long: `Build the named components (programs, cni, coredns, containerd, kubernetes), or all of
 them, into the cache. The first build of kubernetes takes 8 to 15 minutes on two
 cores. Kubernetes builds on every system; the others on Linux only.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,0 +1,216 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubefledged/kubefledged-operator/test/cluster/build"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/cgroups"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/components"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/network"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/pki"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/require"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/supervise"
+)
+
+// UpOptions say what Up makes sure of.
+type UpOptions struct {
+	// Nodes is how many nodes there are at least; those above stay.
+	Nodes int
+	// NodeLabels are added to nodes, by node name.
+	NodeLabels map[string]map[string]string
+}
+
+// Up makes sure that the cluster runs with all its components and nodes ready.
+// What runs already is left alone; what has ended is started again.
+func (c *Cluster) Up(ctx context.Context, options UpOptions) error {
+	if err := require.Root(); err != nil {
+		return err
+	}
+	if err := require.Packages(ctx, require.ClusterPackages(), c.progress); err != nil {
+		return err
+	}
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := c.build(ctx); err != nil {
+		return err
+	}
+	started := time.Now()
+	running, err := c.prepare(options)
+	if err != nil {
+		return err
+	}
+	if err := supervise.RunAll(ctx, running.tasks(running.plan.Nodes, true)); err != nil {
+		return err
+	}
+	c.say("cluster %s is up with %d nodes after %.1f s", c.name, len(running.state.Nodes), time.Since(started).Seconds())
+	return nil
+}
+
+// Print writes what Up would run.
+func (c *Cluster) Print(output io.Writer, options UpOptions) error {
+	state, err := c.wanted(options)
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(state)
+	if err != nil {
+		return err
+	}
+	ordered, err := components.Order(plan.All())
+	if err != nil {
+		return err
+	}
+	return components.Print(output, ordered)
+}
+
+func (c *Cluster) build(ctx context.Context) error {
+	sources, err := build.Sources()
+	if err != nil {
+		return err
+	}
+	c.builder.Sources = sources
+	_, err = c.builder.EnsureAll(ctx, build.Recipes())
+	return err
+}
+
+// wanted returns the state to reach.
+func (c *Cluster) wanted(options UpOptions) (state, error) {
+	wanted, err := readState(c.dir)
+	if errors.Is(err, errNotUp) {
+		wanted.Name = c.name
+		wanted.Ports, err = choosePorts(c.dir)
+	}
+	if err != nil {
+		return wanted, err
+	}
+	return wanted, wanted.ensureNodes(options.Nodes, options.NodeLabels)
+}
+
+// prepare makes all that the processes need before they start.
+func (c *Cluster) prepare(options UpOptions) (*running, error) {
+	wanted, err := c.wanted(options)
+	if err != nil {
+		return nil, err
+	}
+	running, err := c.with(wanted)
+	if err != nil {
+		return nil, err
+	}
+	if err := running.noteMadeDirs(); err != nil {
+		return nil, err
+	}
+	if err := running.state.write(c.dir); err != nil {
+		return nil, err
+	}
+	if err := running.prepareControlPlane(); err != nil {
+		return nil, err
+	}
+	for _, node := range running.state.Nodes {
+		if err := running.prepareNode(node); err != nil {
+			return nil, err
+		}
+	}
+	return running, nil
+}
+
+// noteMadeDirs keeps which mount points are not on this machine yet, so that
+// down can remove those again, and only those.
+func (r *running) noteMadeDirs() error {
+	for _, mount := range r.plan.Mounts("") {
+		for dir := mount.Target; dir != "/"; dir = filepath.Dir(dir) {
+			_, err := os.Stat(dir)
+			if errors.Is(err, fs.ErrNotExist) && !slices.Contains(r.state.MadeDirs, dir) {
+				r.state.MadeDirs = append(r.state.MadeDirs, dir)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *running) identities() pki.Cluster {
+	return pki.Cluster{
+		Dir:       r.plan.PKI(),
+		Server:    components.APIServerURL,
+		ServerIPs: []net.IP{net.ParseIP(network.KubernetesIP), net.ParseIP(network.ControlPlaneIP)},
+	}
+}
+
+func (r *running) prepareControlPlane() error {
+	if err := r.identities().EnsureControlPlane(r.now()); err != nil {
+		return err
+	}
+	if err := r.writeHostKubeconfig(); err != nil {
+		return err
+	}
+	if err := cgroups.Ensure(r.plan.SystemCgroup()); err != nil {
+		return err
+	}
+	return r.plan.Names.EnsureControlPlane()
+}
+
+// prepareNode also clears up after a node whose processes were all killed: the
+// directories that a restart of a real machine would empty are emptied.
+func (r *running) prepareNode(node components.Node) error {
+	if _, alive := r.supervisor.Find(components.OnNode(components.Sandbox, node.Name)); !alive {
+		if err := r.clearNode(node); err != nil {
+			return err
+		}
+	}
+	dir := filepath.Join(r.plan.NodeDir(node.Name), "pki")
+	if err := r.identities().EnsureNode(dir, node.Name, network.NodeIP(node.Index), r.now()); err != nil {
+		return err
+	}
+	if err := cgroups.Ensure(r.plan.NodeCgroup(node.Name)); err != nil {
+		return err
+	}
+	return r.plan.Names.EnsureNode(node.Name, node.Index)
+}
+
+// clearNode ends whatever is left of the node's processes.
+func (r *running) clearNode(node components.Node) error {
+	if err := r.supervisor.Sweep(node.Name); err != nil {
+		return err
+	}
+	if err := cgroups.Kill(r.plan.NodeCgroup(node.Name), killWait); err != nil {
+		return err
+	}
+	dir := r.plan.NodeDir(node.Name)
+	return errors.Join(
+		os.RemoveAll(filepath.Join(dir, "run-containerd")),
+		os.RemoveAll(filepath.Join(dir, "ipam")),
+	)
+}
+
+// HostKubeconfig is the path of the kubeconfig for programs on the machine.
+func (c *Cluster) HostKubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
+
+// writeHostKubeconfig writes the administrator's kubeconfig with the address
+// of the forwarder.
+func (r *running) writeHostKubeconfig() error {
+	content, err := os.ReadFile(r.adminKubeconfig())
+	if err != nil {
+		return err
+	}
+	url := "https://" + loopback(r.state.Ports.API)
+	text := strings.ReplaceAll(string(content), components.APIServerURL, url)
+	return os.WriteFile(r.HostKubeconfig(), []byte(text), 0o600)
+}
+
+// adminKubeconfig is for programs inside the cluster's network.
+func (r *running) adminKubeconfig() string {
+	return filepath.Join(r.plan.PKI(), "admin.kubeconfig")
+}

@@ -1,0 +1,3 @@
+module github.com/kubefledged/kubefledged-operator/test/cluster/programs
+
+go 1.26.0

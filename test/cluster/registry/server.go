@@ -1,0 +1,183 @@
+// Package registry is the cluster's image registry: the distribution project's
+// registry on disk, with an access log and with rules that make pulls slow,
+// fail or ask for a password.
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the driver "filesystem"
+	"github.com/sirupsen/logrus"
+)
+
+// Server answers the registry's requests.
+type Server struct {
+	registry http.Handler
+	log      *Log
+	rules    atomic.Pointer[[]Rule]
+	// rulesFile keeps the rules over a restart.
+	rulesFile string
+}
+
+// NewServer returns a registry that keeps everything in dir, which is made
+// when it is missing.
+func NewServer(ctx context.Context, dir string) (*Server, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	log, err := OpenLog(filepath.Join(dir, "access.log"))
+	if err != nil {
+		return nil, err
+	}
+	// The access log says all; the library would write several lines more for
+	// every request.
+	logrus.SetLevel(logrus.ErrorLevel)
+	server := &Server{
+		registry:  handlers.NewApp(ctx, config(dir)),
+		log:       log,
+		rulesFile: filepath.Join(dir, "rules.json"),
+	}
+	return server, server.loadRules()
+}
+
+func config(dir string) *configuration.Configuration {
+	config := &configuration.Configuration{
+		Version: configuration.CurrentVersion,
+		Storage: configuration.Storage{
+			"filesystem": configuration.Parameters{"rootdirectory": filepath.Join(dir, "content")},
+			"delete":     configuration.Parameters{"enabled": true},
+			// Nothing to purge in a registry that lives for a day.
+			"maintenance": configuration.Parameters{
+				"uploadpurging": map[any]any{"enabled": false},
+			},
+		},
+	}
+	// Uploads go on after a restart only when the secret stays the same.
+	config.HTTP.Secret = "localcluster"
+	config.Catalog.MaxEntries = 1000
+	config.Tags.MaxTags = 1000
+	return config
+}
+
+// ServeHTTP answers a request of a client, by the rules, and logs it.
+func (s *Server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
+	started := time.Now()
+	rule := s.ruleFor(request)
+	meter := &meter{ResponseWriter: writer, context: request.Context(), rate: rule.BytesPerSecond}
+	user := s.answer(meter, request, rule)
+	err := s.log.Add(Entry{
+		Time:      started,
+		Duration:  Duration(time.Since(started)),
+		Remote:    request.RemoteAddr,
+		Method:    request.Method,
+		Path:      request.URL.Path,
+		Status:    meter.statusCode(),
+		Bytes:     meter.bytes,
+		User:      user,
+		Host:      request.Host,
+		UserAgent: request.UserAgent(),
+		Namespace: request.URL.Query().Get("ns"),
+	})
+	if err != nil {
+		logrus.WithError(err).Error("writing the access log")
+	}
+}
+
+// ruleFor returns the rule that counts: only pulls have one.
+func (s *Server) ruleFor(request *http.Request) Rule {
+	repository := repositoryOf(request.URL.Path)
+	if repository == "" || (request.Method != http.MethodGet && request.Method != http.MethodHead) {
+		return Rule{}
+	}
+	return firstMatch(*s.rules.Load(), repository)
+}
+
+// answer returns the user that has authenticated, if any.
+func (s *Server) answer(writer http.ResponseWriter, request *http.Request, rule Rule) string {
+	if !sleep(request.Context(), time.Duration(rule.Delay)) {
+		return ""
+	}
+	user, allowed := authenticate(request, rule)
+	if !allowed {
+		writer.Header().Set("WWW-Authenticate", `Basic realm="localcluster"`)
+		refuse(writer, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+		return ""
+	}
+	if rule.Status != 0 {
+		if rule.RetryAfter > 0 {
+			writer.Header().Set("Retry-After", itoa(rule.RetryAfter))
+		}
+		refuse(writer, rule.Status, "UNAVAILABLE", "by rule of the local registry")
+		return user
+	}
+	// The registry behind has no users and must not see what it cannot check.
+	request.Header.Del("Authorization")
+	s.registry.ServeHTTP(writer, request)
+	return user
+}
+
+// authenticate returns the user, and whether the rule lets them in.
+func authenticate(request *http.Request, rule Rule) (string, bool) {
+	user, password, given := request.BasicAuth()
+	if rule.User == "" && rule.Password == "" {
+		return user, true
+	}
+	if !given || user != rule.User || password != rule.Password {
+		return "", false
+	}
+	return user, true
+}
+
+// refuse answers in the form that registries' clients understand.
+func refuse(writer http.ResponseWriter, status int, code, message string) {
+	writer.Header().Set("Content-Type", "application/json")
+	writer.WriteHeader(status)
+	_, _ = io.WriteString(writer, `{"errors":[{"code":"`+code+`","message":"`+message+`"}]}`+"\n")
+}
+
+// sleep returns false when the context ended first.
+func sleep(ctx context.Context, duration time.Duration) bool {
+	if duration <= 0 {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(duration):
+		return true
+	}
+}
+
+// Addresses are where Run listens.
+type Addresses struct {
+	Plain, TLS, Admin   string
+	Certificate, KeyPEM string
+}
+
+// Run serves until ctx ends or a listener fails.
+func (s *Server) Run(ctx context.Context, addresses Addresses) error {
+	plain := &http.Server{Addr: addresses.Plain, Handler: s, ReadHeaderTimeout: time.Minute}
+	secure := &http.Server{Addr: addresses.TLS, Handler: s, ReadHeaderTimeout: time.Minute}
+	admin := &http.Server{Addr: addresses.Admin, Handler: s.Admin(), ReadHeaderTimeout: time.Minute}
+	failed := make(chan error, 3)
+	go func() { failed <- plain.ListenAndServe() }()
+	go func() { failed <- admin.ListenAndServe() }()
+	if addresses.TLS != "" {
+		go func() { failed <- secure.ListenAndServeTLS(addresses.Certificate, addresses.KeyPEM) }()
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	return errors.Join(plain.Close(), secure.Close(), admin.Close())
+}
