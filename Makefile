@@ -21,7 +21,9 @@ LDFLAGS = -s -w -X $(VERSION_PACKAGE).Version=$(VERSION) -X $(VERSION_PACKAGE).C
 GO_BUILD_FLAGS = $(if $(RELEASE),-trimpath) -ldflags "$(LDFLAGS)"
 
 LOCALCLUSTER := bin/localcluster
+# For another cluster: make deploy KUBECTL=kubectl
 KUBECTL ?= $(LOCALCLUSTER) kubectl
+KUBECTL_PROGRAM = $(filter $(LOCALCLUSTER),$(KUBECTL))
 
 # Tools are pinned in hack/tools and compiled by the go command when first used.
 CONTROLLER_GEN := go tool -modfile=hack/tools/go.mod controller-gen
@@ -56,8 +58,16 @@ clean: ## Remove what was built here; the caches stay.
 NODES ?= 2
 
 .PHONY: cluster-up
-cluster-up: $(LOCALCLUSTER) ## Start a local cluster (root): NODES=2 NODE_LABELS="node1:a=b".
-	$(LOCALCLUSTER) up --nodes $(NODES) $(addprefix --node-label ,$(NODE_LABELS))
+cluster-up: $(LOCALCLUSTER) ## Start a local cluster (root): NODES=2 NODE_LABELS="worker1=disk=ssd".
+	$(LOCALCLUSTER) up --nodes $(NODES) $(addprefix --node-labels ,$(NODE_LABELS))
+
+.PHONY: cluster-images
+cluster-images: $(LOCALCLUSTER) images ## Build the images and push them to the local cluster's registry (root).
+	@registry=$$($(LOCALCLUSTER) path registry); \
+	for image in $(IMAGES:%=kubefledged-%:$(TAG)); do \
+	  $(BUILDAH) push --quiet --tls-verify=false $(REGISTRY)/$$image "docker://$$registry/$(notdir $(REGISTRY))/$$image"; \
+	  echo "nodes can pull $(REGISTRY)/$$image"; \
+	done
 
 .PHONY: cluster-build
 cluster-build: $(LOCALCLUSTER) ## Compile the programs of the local cluster into the cache.
@@ -139,16 +149,19 @@ test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root nee
 test-unit: ## Run only the tests that need no API server.
 	KUBEBUILDER_ASSETS= go test -short ./...
 
+# What programs that use a cluster need to know.
+CLUSTER_ENV = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) CONTROLLER_IMG=$(CONTROLLER_IMG) CRI_CLIENT_IMG=$(CRI_CLIENT_IMG)
+
 .PHONY: e2e
-e2e: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
-	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./test/e2e/...
+e2e: $(LOCALCLUSTER) images ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
+	$(CLUSTER_ENV) go test -tags e2e -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./test/e2e/...
 
 .PHONY: demo
-demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).
-	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
+demo: $(LOCALCLUSTER) images ## Show the product at work in a local cluster (root on Linux).
+	$(CLUSTER_ENV) go run ./test/demo
 
 .PHONY: bench
-bench: ## Run the benchmarks; compare two outputs with `make benchstat ARGS="old new"`.
+bench: ## Run the benchmarks; the results go to bench.out too.
 	go test -run '^$$' -bench . -benchmem -count=6 ./internal/... | tee bench.out
 
 .PHONY: benchstat
@@ -167,12 +180,15 @@ $(BUILDS): build-%:
 	@mkdir -p bin/linux_$*
 	GOOS=linux GOARCH=$* go build $(GO_BUILD_FLAGS) -o bin/linux_$*/ ./cmd/...
 
-# Local images live in a storage of their own, so that pruning it is safe.
 IMAGES := controller cri-client
-REGISTRY ?= localhost
+# What manifests call the images. The nodes of a local cluster take ghcr.io from
+# the cluster's own registry, so the names are the same there.
+REGISTRY ?= ghcr.io/kubefledged
 TAG ?= $(VERSION)
 CONTROLLER_IMG ?= $(REGISTRY)/kubefledged-controller:$(TAG)
 CRI_CLIENT_IMG ?= $(REGISTRY)/kubefledged-cri-client:$(TAG)
+
+# The storage is our own, so that pruning it is safe.
 BUILDAH := buildah --storage-driver vfs --root $(KUBEFLEDGED_CACHE)/kubefledged/buildah
 IMAGE_LABELS = $(foreach label,source=https://github.com/kubefledged/kubefledged-operator licenses=Apache-2.0 \
 	version=$(VERSION) revision=$(COMMIT),--label org.opencontainers.image.$(label))
@@ -190,10 +206,9 @@ $(addprefix image-,$(IMAGES)): image-%: build-$(HOST_ARCH) require-buildah
 	@$(BUILDAH) rmi --prune >/dev/null
 
 .PHONY: push
-push: images ## Push the images to REGISTRY=host:port/path, over HTTP if it has no TLS.
-	@for image in $(IMAGES); do \
-	  $(BUILDAH) push --quiet --tls-verify=false $(REGISTRY)/kubefledged-$$image:$(TAG); \
-	  echo "$(REGISTRY)/kubefledged-$$image:$(TAG)"; \
+push: images ## Push the images to REGISTRY=ghcr.io/kubefledged.
+	@for image in $(IMAGES:%=kubefledged-%:$(TAG)); do \
+	  $(BUILDAH) push --quiet $(REGISTRY)/$$image; echo "pushed $(REGISTRY)/$$image"; \
 	done
 
 .PHONY: require-buildah
@@ -203,11 +218,11 @@ require-buildah:
 ##@ Deploy
 
 .PHONY: install
-install: ## Apply the CRDs.
+install: $(KUBECTL_PROGRAM) ## Apply the CRDs.
 	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
 
 .PHONY: uninstall
-uninstall: ## Delete the CRDs, and with them every ImageCache.
+uninstall: $(KUBECTL_PROGRAM) ## Delete the CRDs, and with them every ImageCache.
 	$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found -f -
 
 # config/ names the images NAME:dev; what is applied names the real ones.
@@ -215,9 +230,9 @@ DEFAULT_MANIFESTS = $(KUSTOMIZE) build config/default | sed \
 	-e 's|kubefledged-controller:dev|$(CONTROLLER_IMG)|' -e 's|kubefledged-cri-client:dev|$(CRI_CLIENT_IMG)|'
 
 .PHONY: deploy
-deploy: ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG.
+deploy: $(KUBECTL_PROGRAM) ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG.
 	$(DEFAULT_MANIFESTS) | $(KUBECTL) apply --server-side -f -
 
 .PHONY: undeploy
-undeploy: ## Delete what deploy applied.
+undeploy: $(KUBECTL_PROGRAM) ## Delete what deploy applied.
 	$(DEFAULT_MANIFESTS) | $(KUBECTL) delete --ignore-not-found -f -
