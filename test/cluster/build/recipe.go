@@ -31,8 +31,11 @@ type Recipe struct {
 	AnyOS bool
 }
 
-// KubernetesVersion is the version that the Kubernetes binaries report.
-const KubernetesVersion = "v1.37.2"
+// Versions that the binaries report, those of the modules they are built from.
+const (
+	KubernetesVersion = "v1.37.2"
+	ContainerdVersion = "v2.4.2"
+)
 
 // Names of the recipes.
 const (
@@ -65,7 +68,10 @@ func Recipes() []Recipe {
 				"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
 				"github.com/containerd/containerd/v2/cmd/ctr",
 			},
-			Flags: []string{strip, "-tags=no_btrfs,no_devmapper,no_zfs"},
+			Flags: []string{
+				strip + " -X github.com/containerd/containerd/v2/version.Version=" + ContainerdVersion,
+				"-tags=no_btrfs,no_devmapper,no_zfs",
+			},
 		},
 		kubernetesRecipe(),
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -119,6 +120,8 @@ type running struct {
 	state      state
 	plan       components.Plan
 	supervisor supervise.Supervisor
+	// startedAt holds when this program started a component, by its name.
+	startedAt *sync.Map
 }
 
 // open returns the cluster as the last up left it, or errNotUp.
@@ -136,9 +139,10 @@ func (c *Cluster) with(state state) (*running, error) {
 		return nil, err
 	}
 	return &running{
-		Cluster: c,
-		state:   state,
-		plan:    plan,
+		Cluster:   c,
+		state:     state,
+		plan:      plan,
+		startedAt: &sync.Map{},
 		supervisor: supervise.Supervisor{
 			Dir:    c.dir,
 			Cgroup: plan.SystemCgroup(),

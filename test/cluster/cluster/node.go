@@ -133,36 +133,47 @@ type nodeObject struct {
 	Status struct {
 		Conditions []struct {
 			Type, Status, Message string
+			LastHeartbeatTime     time.Time
 		} `json:"conditions"`
 	} `json:"status"`
 }
 
-func (n nodeObject) ready() (bool, string) {
+// ready tells whether the kubelet has said, at that time or later, that the
+// node is ready, and what it said. Times in the API have no fractions.
+func (n nodeObject) ready(since time.Time) (bool, string) {
 	for _, condition := range n.Status.Conditions {
-		if condition.Type == "Ready" {
-			return condition.Status == "True", condition.Message
+		if condition.Type != "Ready" {
+			continue
 		}
+		if condition.LastHeartbeatTime.Before(since.Truncate(time.Second)) {
+			return false, "no news from the kubelet since it started"
+		}
+		return condition.Status == "True", condition.Message
 	}
 	return false, "no condition Ready yet"
 }
 
 // awaitNode waits until the Node is ready and has all its labels.
 func (r *running) awaitNode(ctx context.Context, node components.Node) error {
-	begun := time.Now()
+	begun := r.now()
+	var since time.Time
+	if started, restarted := r.startedAt.Load(components.OnNode(components.Kubelet, node.Name)); restarted {
+		since = started.(time.Time)
+	}
 	waited := false
 	err := poll(ctx, "node "+node.Name+" ready", supervise.Timeout, func(ctx context.Context) (bool, error) {
 		var found nodeObject
 		if err := r.get(ctx, nodePath(node.Name), &found); err != nil {
 			return false, err
 		}
-		if ready, message := found.ready(); !ready {
+		if ready, message := found.ready(since); !ready {
 			waited = true
 			return false, errors.New(message)
 		}
 		return true, r.addLabels(ctx, node, found.Metadata.Labels)
 	})
 	if err == nil && waited {
-		r.say("node %s ready after %.1f s", node.Name, time.Since(begun).Seconds())
+		r.say("node %s ready after %.1f s", node.Name, r.now().Sub(begun).Seconds())
 	}
 	return err
 }

@@ -101,7 +101,7 @@ func (r *running) nodeStatus(ctx context.Context, node components.Node) string {
 	if err := r.get(ctx, nodePath(node.Name), &found); err != nil {
 		return "unknown: " + err.Error()
 	}
-	if ready, message := found.ready(); !ready {
+	if ready, message := found.ready(time.Time{}); !ready {
 		return "NotReady: " + message
 	}
 	return "Ready"
@@ -152,6 +152,7 @@ func (r *running) environment(node string) []string {
 		"PATH":       r.supervisor.Path + ":" + os.Getenv("PATH"),
 	}
 	if node != "" {
+		own["CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS"] = "1"
 		own["CONTAINERD_ADDRESS"] = "/run/containerd/containerd.sock"
 		own["CONTAINER_RUNTIME_ENDPOINT"] = "unix:///run/containerd/containerd.sock"
 	}

@@ -73,16 +73,19 @@ func (r *running) componentTask(component components.Component) supervise.Task {
 }
 
 func (r *running) ensureComponent(ctx context.Context, component components.Component) error {
-	begun := time.Now()
+	begun := r.now()
 	started, err := r.supervisor.Start(component)
 	if err != nil {
 		return err
+	}
+	if started {
+		r.startedAt.Store(component.Name, begun)
 	}
 	if err := r.supervisor.AwaitReady(ctx, component); err != nil {
 		return err
 	}
 	if started {
-		r.say("%s ready after %.1f s", component.Name, time.Since(begun).Seconds())
+		r.say("%s ready after %.1f s", component.Name, r.now().Sub(begun).Seconds())
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ import (
 // starts; its value is the cluster's directory, "|" and the component's name.
 const markerVariable = "KUBEFLEDGED_LOCALCLUSTER"
 
+// Supervised tells whether this process is a component of a cluster.
+func Supervised() bool { return os.Getenv(markerVariable) != "" }
+
 // Process is one process of the machine at one time in its life.
 type Process struct {
 	PID int `json:"pid"`

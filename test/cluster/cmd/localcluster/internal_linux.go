@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/kubefledged/kubefledged-operator/test/cluster/network"
 	"github.com/kubefledged/kubefledged-operator/test/cluster/registry"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/supervise"
 )
 
 // The commands of this file are components of the cluster: up runs them.
@@ -62,15 +64,8 @@ func newSandboxCommand() *cobra.Command {
 		Short:  "Mount a node's directories and keep its mount namespace",
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Volumes that containers share with their node need it.
-			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
-				return fmt.Errorf("sharing mounts: %w", err)
-			}
-			for _, mount := range args {
-				source, target, _ := strings.Cut(mount, "=")
-				if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
-					return fmt.Errorf("mounting %s on %s: %w", source, target, err)
-				}
+			if err := mountAll(args); err != nil {
+				return err
 			}
 			if err := os.WriteFile(ready, nil, 0o644); err != nil {
 				return err
@@ -81,4 +76,23 @@ func newSandboxCommand() *cobra.Command {
 	}
 	command.Flags().StringVar(&ready, "ready-file", "", "file made when all is mounted")
 	return command
+}
+
+// mountAll mounts each SOURCE on its TARGET. It refuses to do so when called by
+// hand, which would change the mounts of the machine itself.
+func mountAll(mounts []string) error {
+	if !supervise.Supervised() {
+		return errors.New("a sandbox is started by up, with a mount namespace of its own")
+	}
+	// Volumes that containers share with their node need it.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
+		return fmt.Errorf("sharing mounts: %w", err)
+	}
+	for _, mount := range mounts {
+		source, target, _ := strings.Cut(mount, "=")
+		if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mounting %s on %s: %w", source, target, err)
+		}
+	}
+	return nil
 }
