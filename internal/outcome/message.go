@@ -35,7 +35,7 @@ var secrets = []secret{
 	{regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:basic|bearer|digest|negotiate)\s+)[^\s"',;]+`), "${1}" + hidden},
 	// A challenge (Bearer realm="...") is no secret; its words are short.
 	{regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{8,}`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)([?&;](?:` + queryNames + `)=)[^&;\s"'<>]+`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)([?&;](?:` + queryNames + `)=)[^&;\s"'<>]*[^&;\s"'<>:]`), "${1}" + hidden},
 	{regexp.MustCompile(`(?i)(["'](?:` + secretNames + `|auth)["']\s*:\s*["'])[^"']*`), "${1}" + hidden},
 	{regexp.MustCompile(`(?i)(\b(?:password|passwd|(?:access_|refresh_|id_|identity)token|client_secret)=)[^&;\s"'<>]+`), "${1}" + hidden},
 	// containerd quotes a pull secret that has no colon in full
