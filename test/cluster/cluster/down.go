@@ -5,13 +5,10 @@ package cluster
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kubefledged/kubefledged-operator/test/cluster/cgroups"
 	"github.com/kubefledged/kubefledged-operator/test/cluster/components"
@@ -47,7 +44,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 	if err := c.stopAll(state); err != nil {
 		return err
 	}
-	if err := c.removeAll(state); err != nil {
+	if err := c.removeAll(); err != nil {
 		return err
 	}
 	c.say("cluster %s is down after %.1f s", c.name, time.Since(begun).Seconds())
@@ -86,20 +83,14 @@ func graceOf(component components.Component) time.Duration {
 
 // removeAll removes what outlives processes. Mounts are not among it: they are
 // in the nodes' own mount namespaces, which end with their processes.
-func (c *Cluster) removeAll(state state) error {
+func (c *Cluster) removeAll() error {
 	names := network.NamesFor(c.dir)
-	err := errors.Join(
+	return errors.Join(
 		cgroups.Remove("/"+names.Prefix),
 		names.RemoveAll(),
 		os.RemoveAll(c.dir),
+		removeMountPoints(),
 	)
-	for _, dir := range state.MadeDirs {
-		// Somebody else's files in it keep a directory where it is.
-		if err := unix.Rmdir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EBUSY) {
-			c.say("removing %s: %v", dir, err)
-		}
-	}
-	return err
 }
 
 // openLocked returns the running cluster, as root and alone.

@@ -76,13 +76,13 @@ func (c *Cluster) Load(ctx context.Context, source string) error {
 	})
 }
 
+// asFile returns the absolute path when source is a file.
 func asFile(source string) (path string, isFile bool, err error) {
-	info, statErr := os.Stat(source)
-	if statErr != nil || !info.Mode().IsRegular() {
-		return "", false, nil
+	if info, statErr := os.Stat(source); statErr == nil && info.Mode().IsRegular() {
+		path, err = filepath.Abs(source)
+		return path, true, err
 	}
-	path, err = filepath.Abs(source)
-	return path, true, err
+	return "", false, nil
 }
 
 func (r *running) ctr(node components.Node, args ...string) error {

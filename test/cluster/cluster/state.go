@@ -25,9 +25,6 @@ type state struct {
 	Name  string            `json:"name"`
 	Ports components.Ports  `json:"ports"`
 	Nodes []components.Node `json:"nodes"`
-	// MadeDirs are directories outside of the cluster's own, in which nodes
-	// mount theirs, and which were not there before.
-	MadeDirs []string `json:"madeDirs,omitempty"`
 }
 
 const stateFile = "cluster.json"
@@ -44,7 +41,8 @@ func readState(dir string) (state, error) {
 	if err != nil {
 		return read, err
 	}
-	return read, json.Unmarshal(content, &read)
+	err = json.Unmarshal(content, &read)
+	return read, err
 }
 
 // write replaces the file as a whole, so that an interrupted write leaves the
@@ -150,7 +148,7 @@ func ParseNodeLabels(texts []string) (map[string]map[string]string, error) {
 	for _, text := range texts {
 		name, list, found := strings.Cut(text, "=")
 		if !found || name == "" {
-			return nil, fmt.Errorf("node labels %q: want NODE=KEY=VALUE,...", text)
+			return nil, fmt.Errorf("node labels %q: want NODE=KEY=VALUE, with commas between labels", text)
 		}
 		labels, err := ParseLabels(list)
 		if err != nil {

@@ -6,11 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,7 +95,8 @@ func (c *Cluster) wanted(options UpOptions) (state, error) {
 	if err != nil {
 		return wanted, err
 	}
-	return wanted, wanted.ensureNodes(options.Nodes, options.NodeLabels)
+	err = wanted.ensureNodes(options.Nodes, options.NodeLabels)
+	return wanted, err
 }
 
 // prepare makes all that the processes need before they start.
@@ -110,7 +109,7 @@ func (c *Cluster) prepare(options UpOptions) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := running.noteMadeDirs(); err != nil {
+	if err := noteMountPoints(running.plan); err != nil {
 		return nil, err
 	}
 	if err := running.state.write(c.dir); err != nil {
@@ -125,20 +124,6 @@ func (c *Cluster) prepare(options UpOptions) (*running, error) {
 		}
 	}
 	return running, nil
-}
-
-// noteMadeDirs keeps which mount points are not on this machine yet, so that
-// down can remove those again, and only those.
-func (r *running) noteMadeDirs() error {
-	for _, mount := range r.plan.Mounts("") {
-		for dir := mount.Target; dir != "/"; dir = filepath.Dir(dir) {
-			_, err := os.Stat(dir)
-			if errors.Is(err, fs.ErrNotExist) && !slices.Contains(r.state.MadeDirs, dir) {
-				r.state.MadeDirs = append(r.state.MadeDirs, dir)
-			}
-		}
-	}
-	return nil
 }
 
 func (r *running) identities() pki.Cluster {
@@ -190,7 +175,7 @@ func (r *running) clearNode(node components.Node) error {
 	}
 	dir := r.plan.NodeDir(node.Name)
 	return errors.Join(
-		os.RemoveAll(filepath.Join(dir, "run-containerd")),
+		os.RemoveAll(filepath.Join(dir, "run")),
 		os.RemoveAll(filepath.Join(dir, "ipam")),
 	)
 }

@@ -54,7 +54,7 @@ func (p Plan) NodeDir(node string) string {
 
 // Socket is the node's containerd socket, as the machine sees it.
 func (p Plan) Socket(node string) string {
-	return filepath.Join(p.NodeDir(node), "run-containerd", "containerd.sock")
+	return filepath.Join(p.NodeDir(node), "run", "containerd.sock")
 }
 
 // Cgroup is the parent of all cgroups of the cluster.
@@ -86,7 +86,7 @@ type Mount struct{ Source, Target string }
 func (p Plan) Mounts(node string) []Mount {
 	var mounts []Mount
 	for _, mount := range []Mount{
-		{"run-containerd", "/run/containerd"},
+		{"run", "/run/containerd"},
 		{"lib-containerd", "/var/lib/containerd"},
 		{"lib-kubelet", "/var/lib/kubelet"},
 		{"log-pods", "/var/log/pods"},

@@ -36,12 +36,15 @@ func ShortHash(text string) string {
 	return hex.EncodeToString(digest[:])[:8]
 }
 
+// NamePrefix begins the names of all clusters' network namespaces.
+const NamePrefix = "kubefledged-"
+
 // Names are the network namespaces of one cluster.
 type Names struct{ Prefix string }
 
 // NamesFor returns the names for the cluster that keeps its state in dir: two
 // users' clusters of one name stay apart.
-func NamesFor(dir string) Names { return Names{Prefix: "kubefledged-" + ShortHash(dir)} }
+func NamesFor(dir string) Names { return Names{Prefix: NamePrefix + ShortHash(dir)} }
 
 // ControlPlane is the namespace of the control plane.
 func (n Names) ControlPlane() string { return n.Prefix + "-control-plane" }

@@ -46,7 +46,8 @@ func NewServer(ctx context.Context, dir string) (*Server, error) {
 		log:       log,
 		rulesFile: filepath.Join(dir, "rules.json"),
 	}
-	return server, server.loadRules()
+	err = server.loadRules()
+	return server, err
 }
 
 func config(dir string) *configuration.Configuration {

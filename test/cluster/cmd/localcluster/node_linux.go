@@ -58,5 +58,6 @@ func parseNode(name, labels, taints, kubelet string) (node components.Node, err 
 	if err != nil {
 		return node, err
 	}
-	return node, yaml.Unmarshal(content, &node.Kubelet)
+	err = yaml.Unmarshal(content, &node.Kubelet)
+	return node, err
 }
