@@ -1,0 +1,44 @@
+// Command kubefledged-controller is the image-cache controller: it has the
+// images of every ImageCache pulled onto the nodes and says what is where.
+package main
+
+import (
+	"flag"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/kubefledged/kubefledged-operator/controllers"
+	"github.com/kubefledged/kubefledged-operator/internal/version"
+)
+
+func main() {
+	cmd := command()
+	if err := cmd.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		klog.Flush()
+		os.Exit(1)
+	}
+	klog.Flush()
+}
+
+func command() *cobra.Command {
+	options := controllers.DefaultOptions()
+	cmd := &cobra.Command{
+		Use:     "kubefledged-controller",
+		Short:   "Keeps the images of every ImageCache on the nodes",
+		Version: version.String(),
+		Args:    cobra.NoArgs,
+		// A wrong flag's error is enough; the usage would hide it.
+		SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return controllers.Run(cmd.Context(), options, klog.NewKlogr())
+		},
+	}
+	options.AddFlags(cmd.Flags())
+	logging := flag.NewFlagSet("logging", flag.ContinueOnError)
+	klog.InitFlags(logging) // -v, --stderrthreshold and the other usual ones
+	cmd.Flags().AddGoFlagSet(logging)
+	return cmd
+}

@@ -1,0 +1,100 @@
+package imagecache
+
+import (
+	"context"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/observe"
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
+)
+
+type (
+	request = reconcile.Request
+	queue   = workqueue.TypedRateLimitingInterface[request]
+)
+
+// workers is the number of ImageCaches looked at side by side.
+const workers = 4
+
+// SetupWithManager registers the loop.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.Recorder = mgr.GetEventRecorder("kubefledged-controller")
+	return ctrl.NewControllerManagedBy(mgr).Named("imagecache").
+		For(&v1alpha2.ImageCache{}, builder.WithPredicates(observe.CacheChanged())).
+		Watches(&corev1.Node{}, r.onChange(r.selecting), builder.WithPredicates(observe.NodeChanged())).
+		Watches(&v1alpha2.NodeCache{}, r.onChange(r.ofNode)).
+		Watches(&batchv1.Job{}, r.onComingAndGoing(r.ofNode)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		Complete(r)
+}
+
+// affected returns the ImageCaches whose status an object may change.
+type affected func(ctx context.Context, objs ...client.Object) []types.NamespacedName
+
+// onChange enqueues the affected ImageCaches, gathered over a moment.
+func (r *Reconciler) onChange(affects affected) handler.EventHandler {
+	funcs := r.onComingAndGoing(affects)
+	funcs.UpdateFunc = func(ctx context.Context, e event.UpdateEvent, q queue) {
+		r.gather(ctx, q, affects(ctx, e.ObjectOld, e.ObjectNew))
+	}
+	return funcs
+}
+
+// onComingAndGoing does so when an object appears or disappears only.
+func (r *Reconciler) onComingAndGoing(affects affected) handler.Funcs {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { r.gather(ctx, q, affects(ctx, e.Object)) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { r.gather(ctx, q, affects(ctx, e.Object)) },
+	}
+}
+
+func (r *Reconciler) gather(ctx context.Context, q queue, names []types.NamespacedName) {
+	var nodes corev1.NodeList
+	if err := r.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return // only without a synced cache; every ImageCache is enqueued when it syncs
+	}
+	for _, name := range names {
+		q.AddAfter(request{NamespacedName: name}, debounce(len(nodes.Items)))
+	}
+}
+
+// selecting returns the ImageCaches that select any of these versions of a node.
+func (r *Reconciler) selecting(ctx context.Context, objs ...client.Object) []types.NamespacedName {
+	var caches v1alpha2.ImageCacheList
+	if err := r.Client.List(ctx, &caches, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	var names []types.NamespacedName
+	for i := range caches.Items {
+		selects := observe.Selectors(&caches.Items[i])
+		for _, obj := range objs {
+			if plan.Selects(&plan.Node{Name: obj.GetName(), Labels: obj.GetLabels()}, selects) {
+				names = append(names, client.ObjectKeyFromObject(&caches.Items[i]))
+				break
+			}
+		}
+	}
+	return names
+}
+
+// ofNode returns every ImageCache that selects the node of a record or Job.
+func (r *Reconciler) ofNode(ctx context.Context, objs ...client.Object) []types.NamespacedName {
+	var node corev1.Node
+	obj := objs[len(objs)-1]
+	if err := r.Client.Get(ctx, types.NamespacedName{Name: observe.NodeNameOf(obj)}, &node); err != nil {
+		return nil
+	}
+	return r.selecting(ctx, &node)
+}
