@@ -38,7 +38,16 @@ func (s *Server) getLog(writer http.ResponseWriter, request *http.Request) {
 		}
 		since = parsed
 	}
+	s.settle()
 	writeJSON(writer, s.log.Since(since))
+}
+
+// settle waits a moment for requests to get into the log: a client has the last
+// byte of its answer a little before. It does not wait for slow pulls to end.
+func (s *Server) settle() {
+	for deadline := time.Now().Add(200 * time.Millisecond); s.inFlight.Load() > 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (s *Server) deleteLog(writer http.ResponseWriter, _ *http.Request) {

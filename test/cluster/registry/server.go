@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,8 @@ type Server struct {
 	rules    atomic.Pointer[[]Rule]
 	// rulesFile keeps the rules over a restart.
 	rulesFile string
+	// inFlight counts requests that are not in the log yet.
+	inFlight atomic.Int64
 }
 
 // NewServer returns a registry that keeps everything in dir, which is made
@@ -40,7 +43,7 @@ func NewServer(ctx context.Context, dir string) (*Server, error) {
 	}
 	// The access log says all; the library would write several lines more for
 	// every request.
-	logrus.SetLevel(logrus.ErrorLevel)
+	logrus.SetLevel(logrus.FatalLevel)
 	server := &Server{
 		registry:  handlers.NewApp(ctx, config(dir)),
 		log:       log,
@@ -71,6 +74,8 @@ func config(dir string) *configuration.Configuration {
 
 // ServeHTTP answers a request of a client, by the rules, and logs it.
 func (s *Server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
 	started := time.Now()
 	rule := s.ruleFor(request)
 	meter := &meter{ResponseWriter: writer, context: request.Context(), rate: rule.BytesPerSecond}
@@ -89,7 +94,7 @@ func (s *Server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 		Namespace: request.URL.Query().Get("ns"),
 	})
 	if err != nil {
-		logrus.WithError(err).Error("writing the access log")
+		slog.Error("writing the access log", "error", err)
 	}
 }
 
