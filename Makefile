@@ -149,16 +149,13 @@ test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root nee
 test-unit: ## Run only the tests that need no API server.
 	KUBEBUILDER_ASSETS= go test -short ./...
 
-# What programs that use a cluster need to know.
-CLUSTER_ENV = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) CONTROLLER_IMG=$(CONTROLLER_IMG) CRI_CLIENT_IMG=$(CRI_CLIENT_IMG)
-
 .PHONY: e2e
-e2e: $(LOCALCLUSTER) images ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
-	$(CLUSTER_ENV) go test -tags e2e -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./test/e2e/...
+e2e: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./test/e2e/...
 
 .PHONY: demo
-demo: $(LOCALCLUSTER) images ## Show the product at work in a local cluster (root on Linux).
-	$(CLUSTER_ENV) go run ./test/demo
+demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
 
 .PHONY: bench
 bench: ## Run the benchmarks; the results go to bench.out too.
@@ -188,6 +185,9 @@ TAG ?= $(VERSION)
 CONTROLLER_IMG ?= $(REGISTRY)/kubefledged-controller:$(TAG)
 CRI_CLIENT_IMG ?= $(REGISTRY)/kubefledged-cri-client:$(TAG)
 
+# Registries on loopback are a local cluster's and speak plain HTTP.
+TLS = $(if $(filter 127.0.0.1:% localhost:%,$(REGISTRY)),false,true)
+
 # The storage is our own, so that pruning it is safe.
 BUILDAH := buildah --storage-driver vfs --root $(KUBEFLEDGED_CACHE)/kubefledged/buildah
 IMAGE_LABELS = $(foreach label,source=https://github.com/kubefledged/kubefledged-operator licenses=Apache-2.0 \
@@ -206,9 +206,9 @@ $(addprefix image-,$(IMAGES)): image-%: build-$(HOST_ARCH) require-buildah
 	@$(BUILDAH) rmi --prune >/dev/null
 
 .PHONY: push
-push: images ## Push the images to REGISTRY=ghcr.io/kubefledged.
+push: images ## Push the images to REGISTRY=ghcr.io/kubefledged, or host:port on loopback.
 	@for image in $(IMAGES:%=kubefledged-%:$(TAG)); do \
-	  $(BUILDAH) push --quiet $(REGISTRY)/$$image; echo "pushed $(REGISTRY)/$$image"; \
+	  $(BUILDAH) push --quiet --tls-verify=$(TLS) $(REGISTRY)/$$image; echo "pushed $(REGISTRY)/$$image"; \
 	done
 
 .PHONY: require-buildah
