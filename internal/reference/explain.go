@@ -10,8 +10,8 @@ import (
 
 const expected = "expected [registry[:port]/]repository[:tag][@digest]"
 
-// misspelt finds what the grammar would refuse without saying where.
-func misspelt(name string) string {
+// lexicalProblem names what the grammar would refuse without saying where.
+func lexicalProblem(name string) string {
 	if name == "" {
 		return "the image name is empty: " + expected
 	}

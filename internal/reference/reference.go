@@ -22,7 +22,7 @@ import (
 // An error says what is wrong in words for the user who wrote the name, and
 // does not repeat the name.
 func Normalise(name string) (ref string, mutable bool, err error) {
-	if problem := misspelt(name); problem != "" {
+	if problem := lexicalProblem(name); problem != "" {
 		return "", false, errors.New(problem)
 	}
 	named, err := reference.ParseDockerRef(name)

@@ -245,7 +245,7 @@ func imageCache(t *testing.T, in, spec string) *unstructured.Unstructured {
 func ensureNamespace(t *testing.T, name string) {
 	t.Helper()
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if err := cp.Client.Create(testContext(t), object); client.IgnoreAlreadyExists(err) != nil {
+	if err := client.IgnoreAlreadyExists(cp.Client.Create(testContext(t), object)); err != nil {
 		t.Fatal(err)
 	}
 }

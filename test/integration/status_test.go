@@ -158,8 +158,8 @@ func TestNodeCacheKeys(t *testing.T) {
 	create := func(mods ...fixture.RecordMod) error {
 		return cp.Client.Create(testContext(t), fixture.NodeCache(node, append(mods, fixture.NewRecord())...))
 	}
-	web := fixture.ImageCache("web")
-	if err := create(fixture.WithClaim(web), fixture.WithClaim(web)); !apierrors.IsInvalid(err) {
+	claim := fixture.WithClaim(fixture.ImageCache("web"))
+	if err := create([]fixture.RecordMod{claim, claim}...); !apierrors.IsInvalid(err) {
 		t.Errorf("two claims of one uid: %v", err)
 	}
 	other := v1alpha2.ImageRecord{Image: "a", Identity: "other", State: v1alpha2.ImageStateCached}
