@@ -1,0 +1,117 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	createTimeout    = 4 * time.Second
+	reservationCheck = 30 * time.Second
+	slotWait         = 15 * time.Second
+)
+
+// pacer holds the cap on unfinished Jobs, as that of controllers/nodecache
+// does, in virtual time.
+type pacer struct {
+	process *process
+	open    bool
+	slots   map[string]slot
+	waiting []string
+}
+
+type slot struct {
+	node string
+	seen bool
+	at   time.Duration
+}
+
+func newPacer(p *process) *pacer { return &pacer{process: p, slots: map[string]slot{}} }
+
+// reserve takes a slot for a Job before it is created.
+func (p *pacer) reserve(j *job) bool {
+	if _, taken := p.slots[j.key()]; taken {
+		return true
+	}
+	if p.busy(j.node) {
+		return false
+	}
+	surge := p.process.world.settings.surge
+	if !p.open || surge > 0 && len(p.slots) >= surge {
+		if !slices.Contains(p.waiting, j.node) {
+			p.waiting = append(p.waiting, j.node)
+		}
+		return false
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(n string) bool { return n == j.node })
+	p.slots[j.key()] = slot{node: j.node, at: p.process.world.now}
+	return true
+}
+
+// busy tells whether another Job of the node has a slot: one that the planner
+// was not shown, because the Job informer is behind.
+func (p *pacer) busy(node string) bool {
+	for _, s := range p.slots {
+		if s.node == node {
+			return true
+		}
+	}
+	return false
+}
+
+// release frees a slot; the node that waits longest is next.
+func (p *pacer) release(key_ string) {
+	if _, held := p.slots[key_]; !held {
+		return
+	}
+	delete(p.slots, key_)
+	if len(p.waiting) > 0 {
+		p.process.enqueue(key{name: p.waiting[0]})
+		p.waiting = p.waiting[1:]
+	}
+}
+
+// saw notes what the informer says of a Job.
+func (p *pacer) saw(j *job, deleted bool) {
+	if deleted || j.finished {
+		p.release(j.key())
+		return
+	}
+	p.slots[j.key()] = slot{node: j.node, seen: true, at: p.slots[j.key()].at}
+}
+
+// recount lists all Jobs with a quorum read and opens.
+func (p *pacer) recount() {
+	if p.process.dead {
+		return
+	}
+	w := p.process.world
+	for _, o := range w.api.list(jobs) {
+		j := o.(*job)
+		if _, known := p.slots[j.key()]; !known && !j.finished {
+			p.slots[j.key()] = slot{node: j.node, at: w.now}
+		}
+	}
+	p.open = true
+	for _, node := range p.waiting {
+		p.process.enqueue(key{name: node})
+	}
+	p.waiting = nil
+	w.after(reservationCheck, p.check)
+}
+
+// check frees slots that no informer has confirmed and whose Job is not there.
+func (p *pacer) check() {
+	if p.process.dead {
+		return
+	}
+	w := p.process.world
+	for _, name := range sortedKeys(p.slots) {
+		s := p.slots[name]
+		j, there := w.api.objects[jobs][name].(*job)
+		if !s.seen && w.now-s.at > reservationCheck && (!there || j.finished) {
+			p.release(name)
+		}
+	}
+	w.after(reservationCheck, p.check)
+}

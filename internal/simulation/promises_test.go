@@ -1,0 +1,241 @@
+package simulation
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
+)
+
+// promises are what the design says always holds. They are checked at every
+// write and every pull, against what really happened, which the controller
+// under test never gets to see.
+type promises struct {
+	world *world
+	// wanted are the images that any ImageCache ever named.
+	wanted map[string]bool
+	// pulled are the pairs shown by a pull, by node uid.
+	pulled map[types.UID]map[plan.Key]bool
+	// blobs are the images whose blobs were fetched, by node uid.
+	blobs map[types.UID]map[string]bool
+	// sequences are the highest of each NodeCache uid.
+	sequences map[types.UID]int64
+	// accounted are the Jobs whose outcome a written record has taken in.
+	accounted map[types.UID]bool
+	// recordOf is the NodeCache uid each Job name was made for.
+	recordOf map[string]types.UID
+	// sizes are what nodes have reported.
+	sizes map[string]int64
+	// ours are the Jobs that the controller deleted; meddled are the nodes where
+	// somebody else did, so that a pull may be done again.
+	ours, meddled map[types.UID]bool
+	pulls         int
+}
+
+func newPromises(w *world) *promises {
+	return &promises{
+		world: w, wanted: map[string]bool{}, pulled: map[types.UID]map[plan.Key]bool{},
+		blobs: map[types.UID]map[string]bool{}, sequences: map[types.UID]int64{},
+		accounted: map[types.UID]bool{}, recordOf: map[string]types.UID{}, sizes: map[string]int64{},
+		ours: map[types.UID]bool{}, meddled: map[types.UID]bool{},
+	}
+}
+
+func (p *promises) size(ref string) (int64, bool) {
+	s, ok := p.sizes[ref]
+	return s, ok
+}
+
+// check looks at every change of the API server's objects.
+func (p *promises) check(before object, c change) {
+	switch o := c.object.(type) {
+	case *job:
+		switch {
+		case before == nil:
+			p.jobsAreFew(o)
+		case c.deleted && !p.ours[o.uid]:
+			p.meddled[o.nodeUID] = true
+		}
+	case *record:
+		if !c.deleted {
+			old, _ := before.(*record)
+			p.recordIsTrue(old, o)
+		}
+	case *cache:
+		for _, l := range o.spec.lists {
+			for _, image := range l.images {
+				p.wanted[image] = true
+			}
+		}
+	}
+}
+
+// jobsAreFew: never more unfinished Jobs than the cap, and one on a node.
+func (p *promises) jobsAreFew(made *job) {
+	unfinished := 0
+	for _, o := range p.world.api.objects[jobs] {
+		j := o.(*job)
+		if j.finished {
+			continue
+		}
+		unfinished++
+		if j != made && j.nodeUID == made.nodeUID && !j.deleting {
+			p.world.breakPromise("two unfinished Jobs on node %s: %s and %s", j.node, j.name, made.name)
+		}
+	}
+	if most := p.world.settings.surge; most > 0 && unfinished > most {
+		p.world.breakPromise("%d unfinished Jobs, the cap is %d", unfinished, most)
+	}
+}
+
+// recordIsTrue: Cached means shown by a pull with that identity on that node
+// uid, and the sequence only grows.
+func (p *promises) recordIsTrue(old, r *record) {
+	if r.status.Sequence < p.sequences[r.uid] {
+		p.world.breakPromise("the sequence of %s fell from %d to %d", r.name, p.sequences[r.uid], r.status.Sequence)
+	}
+	p.sequences[r.uid] = r.status.Sequence
+	if old != nil && old.uid == r.uid && old.status.NodeUID != r.status.NodeUID {
+		p.world.breakPromise("the record of %s changed its node uid", r.name)
+	}
+	n := p.world.node(r.name)
+	if n == nil || n.uid != r.status.NodeUID {
+		return // of a node that is gone; nobody reads it, see status
+	}
+	for i := range r.status.Images {
+		rec := &r.status.Images[i]
+		if rec.State == v1alpha2.ImageStateCached && !p.pulled[n.uid][plan.Key{Image: rec.Image, Identity: rec.Identity}] {
+			p.world.breakPromise("%s is recorded as cached on %s for %s, but never was", rec.Image, r.name, rec.Identity)
+		}
+	}
+}
+
+// creating: only what somebody wants is pulled, and nothing that is recorded
+// as cached already.
+func (p *promises) creating(ps *pass, j *job) {
+	p.recordOf[j.key()] = ps.in.Record.UID
+	for _, image := range j.images {
+		wanted := false
+		for _, o := range ps.caches {
+			wanted = wanted || o.(*cache).wants(ps.node, image, j.identity)
+		}
+		if !wanted {
+			p.world.breakPromise("Job %s pulls %s, which nobody wants on %s", j.name, image, j.node)
+		}
+	}
+	r, ok := p.world.api.objects[records]["/"+j.node].(*record)
+	if !ok || r.status.NodeUID != j.nodeUID || p.meddled[j.nodeUID] || p.world.leaders() > 1 {
+		return
+	}
+	for i := range r.status.Images {
+		rec := &r.status.Images[i]
+		if rec.State == v1alpha2.ImageStateCached && rec.Identity == j.identity && contains(j.images, rec.Image) {
+			p.world.breakPromise("Job %s pulls %s, which is cached on %s", j.name, rec.Image, j.node)
+		}
+	}
+}
+
+// recorded notes the Jobs that a write of the record has taken in.
+func (p *promises) recorded(ps *pass, sequence int64) {
+	for i := range ps.in.Jobs {
+		if j := &ps.in.Jobs[i]; !j.Gone && j.Sequence <= sequence {
+			p.accounted[j.UID] = true
+		}
+	}
+}
+
+// deleting: a Job goes only when its outcome is recorded, or never can be.
+func (p *promises) deleting(ps *pass, j *job) {
+	p.ours[j.uid] = true
+	switch {
+	case ps.node == nil || ps.node.uid != j.nodeUID:
+	case ps.seen == nil || ps.seen.uid != p.recordOf[j.key()]:
+	case p.accounted[j.uid]:
+	default:
+		p.world.breakPromise("Job %s is deleted and its outcome is not recorded", j.name)
+	}
+}
+
+// pulling is called when a kubelet begins a pull.
+func (p *promises) pulling(k *kubelet, j *job, image string) {
+	p.pulls++
+	if !p.wanted[image] {
+		p.world.breakPromise("%s is pulled on %s by %s, and nobody ever wanted it", image, k.name, j.name)
+	}
+}
+
+// fetched is called when the blobs of an image have arrived.
+func (p *promises) fetched(k *kubelet, image string) {
+	if p.blobs[k.uid] == nil {
+		p.blobs[k.uid] = map[string]bool{}
+	}
+	if p.blobs[k.uid][image] {
+		p.world.breakPromise("the blobs of %s were fetched twice on %s", image, k.name)
+	}
+	p.blobs[k.uid][image] = true
+	p.sizes[image] = int64(p.world.registry.megabytes[image]) << 20
+}
+
+// proven is called when a pull has shown an image to be there.
+func (p *promises) proven(k *kubelet, key plan.Key) {
+	if p.pulled[k.uid] == nil {
+		p.pulled[k.uid] = map[plan.Key]bool{}
+	}
+	p.pulled[k.uid][key] = true
+}
+
+// status: the counts are those of the records the status loop saw.
+func (p *promises) status(pr *process, c *cache, s v1alpha2.ImageCacheStatus) {
+	desired, cached := int32(0), int32(0)
+	for _, o := range pr.informers[nodes].list() {
+		n := o.(*node)
+		r := pr.record(n.name)
+		for image := range c.images(n) {
+			desired++
+			if r != nil && r.status.NodeUID == n.uid && state(r, image, c) == v1alpha2.ImageStateCached {
+				cached++
+			}
+		}
+	}
+	if s.Desired != desired || s.Cached != cached {
+		p.world.breakPromise("status of %s says %s, the records say %d/%d", c.name, s.Progress, cached, desired)
+	}
+	if sum := s.Cached + s.Pulling + s.Pending + s.Failed + s.Waiting; sum != s.Desired {
+		p.world.breakPromise("status of %s: %d desired, but the states add up to %d", c.name, s.Desired, sum)
+	}
+}
+
+// images are those the cache wants on a node.
+func (o *cache) images(n *node) map[string]bool {
+	all := map[string]bool{}
+	for _, l := range o.spec.lists {
+		if !o.deleting && matches(n.labels, l.selector) {
+			for _, image := range l.images {
+				all[image] = true
+			}
+		}
+	}
+	return all
+}
+
+// state is what a record says of an image for a cache; empty for nothing.
+func state(r *record, image string, c *cache) v1alpha2.ImageState {
+	identity := identityOf(c.namespace, c.spec.secrets)
+	for i := range r.status.Images {
+		if rec := &r.status.Images[i]; rec.Image == image && rec.Identity == identity {
+			return rec.State
+		}
+	}
+	return ""
+}
+
+// leaders counts the replicas that are not dead.
+func (w *world) leaders() int {
+	n := 0
+	for _, p := range w.processes {
+		if !p.dead {
+			n++
+		}
+	}
+	return n
+}

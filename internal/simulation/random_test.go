@@ -1,0 +1,199 @@
+package simulation
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
+)
+
+// TestRandomWorlds runs random worlds. A seed that fails is run again with its
+// story told.
+func TestRandomWorlds(t *testing.T) {
+	if seed, ok := number("SIM_SEED"); ok {
+		var story strings.Builder
+		broken := runSeed(uint64(seed), &story)
+		t.Log("\n" + story.String())
+		if broken != "" {
+			t.Errorf("seed %d: %s", seed, broken)
+		}
+		return
+	}
+	seeds, ok := number("SIM_SEEDS")
+	if !ok {
+		seeds = 300
+	}
+	failed := 0
+	for seed := 1; seed <= seeds && failed < 40; seed++ {
+		if broken := runSeed(uint64(seed), nil); broken != "" {
+			failed++
+			t.Errorf("seed %d: %s\n%s", seed, broken, tail(uint64(seed)))
+		}
+	}
+}
+
+func number(variable string) (int, bool) {
+	n, err := strconv.Atoi(os.Getenv(variable))
+	return n, err == nil
+}
+
+// tail is the end of the story of a seed.
+func tail(seed uint64) string {
+	const most = 60
+	var story strings.Builder
+	runSeed(seed, &story)
+	lines := strings.Split(strings.TrimSpace(story.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
+
+// runSeed runs one world and returns the promise it broke, if any.
+func runSeed(seed uint64, story *strings.Builder) string {
+	w := newWorld(seed, nil)
+	if story != nil {
+		w.story = story
+	}
+	s := populate(w)
+	trouble := 3*time.Minute + time.Duration(w.rng.Int64N(int64(9*time.Minute)))
+	s.trouble(trouble)
+	w.run(trouble + 90*time.Second) // until the last trouble is over
+	s.peace()
+	why := w.settle(4 * time.Hour)
+	if why == "" && w.broken == "" {
+		w.beIdle()
+	}
+	if w.broken == "" && why != "" {
+		w.breakPromise("does not converge: %s", why)
+	}
+	return w.broken
+}
+
+// settle lets time pass until the world is as it should be, and returns why it
+// is not if that takes too long.
+func (w *world) settle(most time.Duration) string {
+	why := ""
+	for end := w.now + most; w.now < end && w.broken == ""; {
+		w.run(w.now + 11*time.Second)
+		if why = w.unsettled(); why == "" {
+			return ""
+		}
+	}
+	return why
+}
+
+// unsettled returns what is not yet as it should be, "" when all is.
+func (w *world) unsettled() string {
+	for _, k := range []kind{jobs, pods} {
+		if list := w.api.list(k); len(list) > 0 {
+			return fmt.Sprintf("%s %s is left", kindNames[k], list[0].key())
+		}
+	}
+	for _, c := range w.api.list(caches) {
+		for _, n := range w.api.list(nodes) {
+			if why := w.unsettledOn(c.(*cache), n.(*node)); why != "" {
+				return why
+			}
+		}
+		if why := w.wrongStatus(c.(*cache)); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// eligible is the simulation's own word on who gets work.
+func eligible(c *cache, n *node) bool {
+	closed := len(n.taints) > 0 && c.spec.tolerations == nil
+	for i := range n.taints {
+		closed = closed && n.taints[i].Key != "node.kubernetes.io/disk-pressure"
+	}
+	if c.spec.tolerations == nil {
+		closed = false
+		for i := range n.taints {
+			closed = closed || n.taints[i].Key == "node.kubernetes.io/disk-pressure"
+		}
+	}
+	return n.ready && !n.cordoned && !c.spec.suspend && !closed
+}
+
+func (w *world) unsettledOn(c *cache, n *node) string {
+	if !eligible(c, n) {
+		return ""
+	}
+	r, ok := w.api.objects[records]["/"+n.name].(*record)
+	for image := range c.images(n) {
+		if !ok || r.status.NodeUID != n.uid {
+			return fmt.Sprintf("%s has no record", n.name)
+		}
+		got := state(r, image, c)
+		bad := w.registry.bad(image, identityOf(c.namespace, c.spec.secrets)) != "" || w.registry.fetch(image) > c.spec.deadline
+		if got != v1alpha2.ImageStateCached && !(bad && got == v1alpha2.ImageStateFailed) {
+			return fmt.Sprintf("%s of %s on %s is %q", image, c.name, n.name, got)
+		}
+	}
+	return ""
+}
+
+// wrongStatus compares the word and the counts with the records.
+func (w *world) wrongStatus(c *cache) string {
+	var desired, cached, failed int32
+	for _, o := range w.api.list(nodes) {
+		n := o.(*node)
+		r, ok := w.api.objects[records]["/"+n.name].(*record)
+		for image := range c.images(n) {
+			desired++
+			switch {
+			case !ok || r.status.NodeUID != n.uid:
+			case state(r, image, c) == v1alpha2.ImageStateCached:
+				cached++
+			case state(r, image, c) == v1alpha2.ImageStateFailed:
+				failed++
+			}
+		}
+	}
+	word := v1alpha2.ImageCacheActionStatusSucceeded
+	switch {
+	case desired == 0:
+		word = v1alpha2.ImageCacheActionStatusNoImagesPulledOrDeleted
+	case failed > 0:
+		word = v1alpha2.ImageCacheActionStatusFailed
+	case cached == 0:
+		word = v1alpha2.ImageCacheActionStatusProcessing
+	}
+	s := &c.status
+	if s.Status != word || s.Desired != desired || s.Cached != cached || s.Failed != failed || s.Pulling+s.Pending > 0 {
+		return fmt.Sprintf("status of %s is %s %s with %d failed, %d pulling, %d pending; should be %s %d/%d with %d failed",
+			c.name, s.Status, s.Progress, s.Failed, s.Pulling, s.Pending, word, cached, desired, failed)
+	}
+	return ""
+}
+
+// beIdle checks that a world as it should be stays so without a single write:
+// whoever looks again finds nothing to do.
+func (w *world) beIdle() {
+	p := w.processes[len(w.processes)-1]
+	for _, o := range p.informers[nodes].list() {
+		if d := plan.Decide(p.input(o.(*node))); len(d.Actions) > 0 {
+			w.breakPromise("idle, but on %s there is still to do: %+v %q", o.head().name, d.Actions, d.Notes)
+		}
+	}
+	failures := false
+	for _, o := range p.informers[caches].list() {
+		c := o.(*cache)
+		if d := plan.Status(p.cacheInput(c)); !equality.Semantic.DeepEqual(d.Status, c.status) {
+			w.breakPromise("idle, but the status of %s would change", c.name)
+		}
+		failures = failures || c.status.Failed > 0
+	}
+	before := p.writes
+	w.run(w.now + time.Hour)
+	if !failures && p.writes != before {
+		w.breakPromise("%d writes in an idle hour", p.writes-before)
+	}
+}

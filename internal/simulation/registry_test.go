@@ -1,0 +1,49 @@
+package simulation
+
+import (
+	"strings"
+	"time"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/outcome"
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
+)
+
+// registry says what a pull of an image brings, and how long it takes.
+type registry struct {
+	missing, private map[string]bool
+	// megabytes of each image.
+	megabytes map[string]int
+	// speed in megabytes a second.
+	speed int
+	// down makes every pull fail for a while.
+	down bool
+}
+
+func newRegistry() *registry {
+	return &registry{missing: map[string]bool{}, private: map[string]bool{}, megabytes: map[string]int{}, speed: 50}
+}
+
+// bad returns why an image cannot be pulled with identity whatever is tried
+// again, "" when it can. Private images want a secret named good.
+func (r *registry) bad(image, identity string) string {
+	switch {
+	case r.missing[image]:
+		return v1alpha2.ReasonImageNotFound
+	case r.private[image] && (identity == plan.IdentityNode || !strings.Contains(identity, "good")):
+		return v1alpha2.ReasonUnauthorized
+	}
+	return ""
+}
+
+// fetch is how long the blobs of an image take.
+func (r *registry) fetch(image string) time.Duration {
+	return time.Duration(r.megabytes[image]) * time.Second / time.Duration(r.speed)
+}
+
+// manifest is how long a manifest takes, or a refusal.
+const manifest = 200 * time.Millisecond
+
+func failed(reason string) outcome.Image {
+	return outcome.Image{Kind: outcome.Failed, Reason: reason, Message: "the registry says: " + reason}
+}

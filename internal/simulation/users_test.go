@@ -1,0 +1,169 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// What users, cluster administrators and node controllers do.
+
+// join adds a node.
+func (w *world) join(name string, labels map[string]string) {
+	n := &node{meta: meta{kind: nodes, name: name}, labels: labels, ready: true}
+	if w.api.create(n) == nil {
+		w.kubelets[string(n.uid)] = newKubelet(w, n)
+		w.tell(name, "joins")
+		w.syncKubelet(name)
+	}
+}
+
+// leave removes a node, with its image store.
+func (w *world) leave(name string) {
+	if n := w.node(name); n != nil {
+		k := w.kubelets[string(n.uid)]
+		k.abort()
+		k.up, k.work = false, nil
+		w.tell(name, "leaves")
+		_ = w.api.remove(nodes, n.key(), n.uid)
+	}
+}
+
+// replace exchanges a node for another machine of the same name.
+func (w *world) replace(name string, after time.Duration) {
+	if n := w.node(name); n != nil {
+		w.leave(name)
+		w.after(after, func() { w.join(name, n.labels) })
+	}
+}
+
+// editNode changes a Node as it is now.
+func (w *world) editNode(name, what string, edit func(*node)) {
+	if n := w.node(name); n != nil {
+		w.tell(name, "%s", what)
+		w.api.patch(n, func(o object) { edit(o.(*node)) })
+	}
+}
+
+// fail makes a node not ready; its kubelet does nothing until it is back.
+func (w *world) fail(name string, lasts time.Duration) {
+	n := w.node(name)
+	if n == nil || !n.ready {
+		return
+	}
+	w.kubelets[string(n.uid)].restart(lasts)
+	w.editNode(name, "is not ready", func(n *node) { n.ready = false })
+	w.after(lasts, func() {
+		if now := w.node(name); now != nil && now.uid == n.uid {
+			w.editNode(name, "is ready again", func(n *node) { n.ready = true })
+		}
+	})
+}
+
+// apply creates an ImageCache or edits its spec.
+func (w *world) apply(namespace, name string, s spec) {
+	if s.deadline == 0 {
+		s.deadline = 5 * time.Minute
+	}
+	old, exists := w.api.objects[caches][namespace+"/"+name].(*cache)
+	if exists {
+		w.editCache(old, func(now *spec) { *now = s })
+		return
+	}
+	c := &cache{meta: meta{kind: caches, namespace: namespace, name: name}, generation: 1, spec: s}
+	// The plan needs the uid that create is about to give.
+	c.uid, c.created = types.UID(fmt.Sprintf("uid-%d", w.api.version+1)), w.time().Truncate(time.Second)
+	c.plan = c.planned()
+	w.tell(name, "is created")
+	_ = w.api.create(c)
+}
+
+// editCache changes the spec of an ImageCache.
+func (w *world) editCache(c *cache, edit func(*spec)) {
+	w.tell(c.name, "is edited")
+	w.api.patch(c, func(o object) {
+		now := o.(*cache)
+		now.spec.lists = slices.Clone(now.spec.lists)
+		edit(&now.spec)
+		now.generation++
+		now.plan = now.planned()
+	})
+}
+
+func (w *world) deleteCache(c *cache) {
+	w.tell(c.name, "is deleted")
+	_ = w.api.remove(caches, c.key(), c.uid)
+}
+
+// deleteRecord is a user who deletes a NodeCache.
+func (w *world) deleteRecord(name string) {
+	if r, ok := w.api.objects[records]["/"+name].(*record); ok {
+		w.tell(name, "its NodeCache is deleted by a user")
+		_ = w.api.remove(records, r.key(), r.uid)
+	}
+}
+
+// deleteJob is a user who deletes a Job, in the background or so that it stays
+// until its pods are gone.
+func (w *world) deleteJob(j *job, foreground bool) {
+	w.tell(j.node, "Job %d is deleted by a user", j.sequence)
+	if !foreground {
+		_ = w.api.remove(jobs, j.key(), j.uid)
+		return
+	}
+	w.api.patch(j, func(o object) { o.(*job).deleting = true })
+	w.control.collectPods(j.uid)
+	w.after(time.Second, func() { w.control.finish(j, nil) })
+}
+
+// crash kills a replica between any two of its requests; another one follows.
+func (w *world) crash(after time.Duration) {
+	for _, p := range w.processes {
+		if !p.dead {
+			p.dead = true
+			w.tell(p.name, "crashes")
+		}
+	}
+	w.after(after, func() {
+		if w.leaders() == 0 {
+			w.start()
+		}
+	})
+}
+
+// depose starts a new leader while the old one, which hears nothing any more,
+// acts on for as long as a request may take.
+func (w *world) depose() {
+	for _, p := range w.processes {
+		if p.dead {
+			continue
+		}
+		w.tell(p.name, "is deposed and does not know")
+		for _, i := range p.informers {
+			i.frozen = true
+		}
+		p.lands = min(p.lands, w.now+createTimeout)
+		w.after(createTimeout, func() { p.dead = true })
+	}
+	w.start()
+}
+
+// freeze stops one informer of the leader for a while.
+func (w *world) freeze(k kind, lasts time.Duration) {
+	for _, p := range w.processes {
+		i := p.informers[k]
+		if p.dead || i.frozen {
+			continue
+		}
+		w.tell(p.name, "hears nothing of %ss", kindNames[k])
+		i.frozen = true
+		w.after(lasts, func() {
+			if w.now < p.lands-createTimeout {
+				i.frozen = false
+				i.wake()
+			}
+		})
+	}
+}
