@@ -41,14 +41,7 @@ func start(t *testing.T, s Supervisor, component, script string) Process {
 	if !found {
 		t.Fatal("the process is gone")
 	}
-	// The environment is the new program's once it runs.
-	for range 100 {
-		if marker, _ := process.marker(); marker != "" {
-			return process
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the process has no marker")
+	awaitMarker(process)
 	return process
 }
 

@@ -95,6 +95,7 @@ func (s Supervisor) adopt(component components.Component, pid int) error {
 	if !found {
 		return fmt.Errorf("%s ended at once, see %s", component.Name, s.Log(component.Name))
 	}
+	awaitMarker(process)
 	content, err := json.Marshal(process)
 	if err != nil {
 		return err
@@ -103,6 +104,17 @@ func (s Supervisor) adopt(component components.Component, pid int) error {
 		return err
 	}
 	return cgroups.Add(s.Cgroup, pid)
+}
+
+// awaitMarker waits until the process shows its environment: for an instant
+// after a program has been loaded it seems to have none, and Find would take the
+// process for somebody else's.
+func awaitMarker(process Process) {
+	for deadline := time.Now().Add(time.Second); process.Running() && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if marker, _ := process.marker(); marker != "" {
+			return
+		}
+	}
 }
 
 // command is the component's process, in a session of its own so that it
