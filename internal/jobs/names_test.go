@@ -43,7 +43,7 @@ func TestNamesDiffer(t *testing.T) {
 			}
 		}
 	}
-	if jobs.Name("c", "u", "pull", 1) != jobs.Name("c", "u", "pull", 1) {
+	if !seen[jobs.Name("c", "u", "pull", 1)] {
 		t.Error("the same Job got two names")
 	}
 }

@@ -42,7 +42,7 @@ func Parse(job *batchv1.Job) (plan.Job, error) {
 		note(fmt.Errorf("%d images but %d containers", len(parsed.Images), n))
 	}
 	if len(errs) > 0 {
-		return plan.Job{}, fmt.Errorf("Job %s/%s: %w", job.Namespace, job.Name, errors.Join(errs...))
+		return plan.Job{}, fmt.Errorf("read Job %s/%s: %w", job.Namespace, job.Name, errors.Join(errs...))
 	}
 	return parsed, nil
 }

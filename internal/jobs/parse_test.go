@@ -71,7 +71,7 @@ func TestDamagedJobs(t *testing.T) {
 		job := jobs.Pull(spec(plan.MethodImageVolume, three()...), options())
 		damage(job)
 		got, err := jobs.Parse(job)
-		if err == nil || !strings.HasPrefix(err.Error(), "Job team-a/frontend-") || !strings.Contains(err.Error(), wanted) {
+		if err == nil || !strings.HasPrefix(err.Error(), "read Job team-a/frontend-") || !strings.Contains(err.Error(), wanted) {
 			t.Errorf("want %q, got %v", wanted, err)
 		}
 		if diff := cmp.Diff(plan.Job{}, got); diff != "" {
