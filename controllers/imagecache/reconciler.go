@@ -4,6 +4,7 @@ package imagecache
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,15 +53,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if equality.Semantic.DeepEqual(ic.Status, decision.Status) {
 		return ctrl.Result{}, nil
 	}
-	before := ic.DeepCopy()
-	ic.Status = decision.Status
-	if err := r.Client.Status().Patch(ctx, &ic, client.MergeFrom(before)); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("patch status: %w", err))
+	if err := r.write(ctx, &ic, decision.Status); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	for _, e := range decision.Events {
 		r.emit(&ic, e)
 	}
 	return ctrl.Result{}, nil
+}
+
+// write replaces the whole status. A difference to the status that was read
+// would leave out the zeros of the first one, so that kubectl shows nothing
+// for them, and would mix with what was written since.
+func (r *Reconciler) write(ctx context.Context, ic *v1alpha2.ImageCache, status v1alpha2.ImageCacheStatus) error {
+	patch, err := json.Marshal([]map[string]any{{"op": "add", "path": "/status", "value": status}})
+	if err != nil {
+		return fmt.Errorf("encode status: %w", err)
+	}
+	if err := r.Client.Status().Patch(ctx, ic, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+		return fmt.Errorf("patch status: %w", err)
+	}
+	return nil
 }
 
 func (r *Reconciler) emit(ic *v1alpha2.ImageCache, e plan.Event) {
