@@ -149,13 +149,24 @@ test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root nee
 test-unit: ## Run only the tests that need no API server.
 	KUBEBUILDER_ASSETS= go test -short ./...
 
+# One package, so that its output appears as it comes.
+E2E = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -v $(if $(RUN),-run '$(RUN)') ./test/e2e
+
 .PHONY: e2e
 e2e: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
-	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -timeout 20m -v $(if $(RUN),-run '$(RUN)') ./test/e2e/...
+	$(E2E) -timeout 20m
+
+.PHONY: e2e-full
+e2e-full: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios in their longer forms too.
+	E2E_FULL=1 $(E2E) -timeout 40m
 
 .PHONY: demo
 demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).
-	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
+	@LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
+
+.PHONY: benchmark
+benchmark: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Measure the speed on one real node (root on Linux).
+	@LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/benchmark
 
 .PHONY: bench
 bench: ## Run the benchmarks; the results go to bench.out too.
