@@ -26,6 +26,8 @@ type world struct {
 	namespace string
 	// began is when the scenario did, by the clock that the registry has too.
 	began time.Time
+	// undo is what to do at the end, last in first out.
+	undo []func()
 }
 
 // newWorld makes a namespace under Pod Security restricted. A scenario that
@@ -33,9 +35,20 @@ type world struct {
 func newWorld(t *testing.T, name string) *world {
 	t.Helper()
 	w := &world{T: t, ctx: t.Context(), namespace: "e2e-" + name, began: time.Now()}
+	t.Cleanup(w.end)
 	w.makeNamespace(w.namespace)
-	t.Cleanup(w.explain)
 	return w
+}
+
+// Cleanup calls undo at the end of the scenario, after a failure has been
+// explained: before that, nothing must change.
+func (w *world) Cleanup(undo func()) { w.undo = append(w.undo, undo) }
+
+func (w *world) end() {
+	w.explain()
+	for _, undo := range slices.Backward(w.undo) {
+		undo()
+	}
 }
 
 func (w *world) makeNamespace(name string) {
