@@ -62,6 +62,11 @@ func (c *Cluster) lock(ctx context.Context) (func(), error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
+	return lockFile(ctx, path)
+}
+
+// lockFile waits until no other process has the lock on the file.
+func lockFile(ctx context.Context, path string) (func(), error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -69,7 +74,7 @@ func (c *Cluster) lock(ctx context.Context) (func(), error) {
 	for unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(errors.New("another localcluster works on this cluster"), file.Close())
+			return nil, errors.Join(errors.New("another localcluster holds " + path), file.Close())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

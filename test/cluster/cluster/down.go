@@ -44,7 +44,7 @@ func (c *Cluster) Down(ctx context.Context) error {
 	if err := c.stopAll(state); err != nil {
 		return err
 	}
-	if err := c.removeAll(); err != nil {
+	if err := c.removeAll(ctx); err != nil {
 		return err
 	}
 	c.say("cluster %s is down after %.1f s", c.name, time.Since(begun).Seconds())
@@ -83,7 +83,12 @@ func graceOf(component components.Component) time.Duration {
 
 // removeAll removes what outlives processes. Mounts are not among it: they are
 // in the nodes' own mount namespaces, which end with their processes.
-func (c *Cluster) removeAll() error {
+func (c *Cluster) removeAll(ctx context.Context) error {
+	unlock, err := lockFile(ctx, machineLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	names := network.NamesFor(c.dir)
 	return errors.Join(
 		cgroups.Remove("/"+names.Prefix),

@@ -15,9 +15,14 @@ import (
 	"github.com/kubefledged/kubefledged-operator/test/cluster/network"
 )
 
-// madeDirs lists, a line each, the directories of this machine that clusters
-// have made in order to mount their nodes' over them. All clusters share them.
-const madeDirs = "/run/kubefledged-localcluster-dirs"
+const (
+	// madeDirs lists, a line each, the directories of this machine that clusters
+	// have made in order to mount their nodes' over them. All clusters share them.
+	madeDirs = "/run/kubefledged-localcluster-dirs"
+	// machineLock keeps a cluster from going down, and the directories with it,
+	// while another one is about to use them.
+	machineLock = "/run/kubefledged-localcluster-lock"
+)
 
 // noteMountPoints adds the mount points that are missing to the list.
 func noteMountPoints(plan components.Plan) error {
@@ -39,9 +44,9 @@ func noteMountPoints(plan components.Plan) error {
 	return nil
 }
 
-// removeMountPoints removes the directories on the list, once the last cluster
-// is down: removing one would take the mount away from the others' nodes.
-// Somebody else's files in it keep a directory where it is.
+// removeMountPoints removes the directories on the list, once the last cluster's
+// namespaces are gone: removing one would take the mount away from the others'
+// nodes. Somebody else's files in it keep a directory where it is.
 func removeMountPoints() error {
 	others, err := filepath.Glob(network.Path(network.NamePrefix + "*"))
 	if err != nil || len(others) > 0 {

@@ -47,7 +47,7 @@ func (c *Cluster) Up(ctx context.Context, options UpOptions) error {
 		return err
 	}
 	started := time.Now()
-	running, err := c.prepare(options)
+	running, err := c.prepare(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (c *Cluster) wanted(options UpOptions) (state, error) {
 }
 
 // prepare makes all that the processes need before they start.
-func (c *Cluster) prepare(options UpOptions) (*running, error) {
+func (c *Cluster) prepare(ctx context.Context, options UpOptions) (*running, error) {
 	wanted, err := c.wanted(options)
 	if err != nil {
 		return nil, err
@@ -109,13 +109,10 @@ func (c *Cluster) prepare(options UpOptions) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := noteMountPoints(running.plan); err != nil {
-		return nil, err
-	}
 	if err := running.state.write(c.dir); err != nil {
 		return nil, err
 	}
-	if err := running.prepareControlPlane(); err != nil {
+	if err := running.prepareControlPlane(ctx); err != nil {
 		return nil, err
 	}
 	for _, node := range running.state.Nodes {
@@ -134,7 +131,7 @@ func (r *running) identities() pki.Cluster {
 	}
 }
 
-func (r *running) prepareControlPlane() error {
+func (r *running) prepareControlPlane(ctx context.Context) error {
 	if err := r.identities().EnsureControlPlane(r.now()); err != nil {
 		return err
 	}
@@ -142,6 +139,15 @@ func (r *running) prepareControlPlane() error {
 		return err
 	}
 	if err := cgroups.Ensure(r.plan.SystemCgroup()); err != nil {
+		return err
+	}
+	// From when its namespace exists, other clusters leave the mount points.
+	unlock, err := lockFile(ctx, machineLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := noteMountPoints(r.plan); err != nil {
 		return err
 	}
 	return r.plan.Names.EnsureControlPlane()

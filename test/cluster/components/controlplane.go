@@ -111,8 +111,6 @@ func (p Plan) apiServerFlags() []string {
 		"--enable-aggregator-routing=true",
 		"--allow-privileged=true",
 		"--profiling=false",
-		// Watching clients would otherwise hold up the stop for a minute.
-		"--shutdown-delay-duration=0s",
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubefledged/kubefledged-operator/test/cluster/cgroups"
 	"github.com/kubefledged/kubefledged-operator/test/cluster/components"
+	"github.com/kubefledged/kubefledged-operator/test/cluster/network"
 )
 
 // Supervisor keeps the records and logs of one cluster's components.
@@ -28,8 +29,19 @@ type Supervisor struct {
 	Path string
 }
 
-// fileName is the component's name without the slash.
-func fileName(component string) string { return strings.ReplaceAll(component, "/", "-") }
+// maxFileName leaves room for an extension: a file's name has 255 characters.
+const maxFileName = 200
+
+// fileName is the component's name without the slash, and with a hash instead
+// of a node's name that is too long for a file's.
+func fileName(component string) string {
+	name := strings.ReplaceAll(component, "/", "-")
+	if len(name) <= maxFileName {
+		return name
+	}
+	kind, node, _ := strings.Cut(component, "/")
+	return kind + "-" + network.ShortHash(node)
+}
 
 // Log returns the path of the component's log.
 func (s Supervisor) Log(component string) string {

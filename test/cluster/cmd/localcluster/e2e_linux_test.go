@@ -164,7 +164,8 @@ func upAgain(p program) {
 }
 
 func nodes(p program) {
-	long := strings.Repeat("long-", 12) + "x." + strings.Repeat("name-", 10) + "x"
+	// As long as a node's name can be.
+	long := strings.Repeat(strings.Repeat("n", 62)+".", 4) + "x"
 	p.run("node add " + long + " --labels disk=hdd,topology.kubernetes.io/zone=z2 --taints only=me:NoSchedule")
 	want := "me hdd z2"
 	p.eventually(want, "kubectl get node "+long+" -o",
