@@ -181,12 +181,12 @@ func (ps *pass) create(spec *plan.JobSpec) {
 			p.done(ps.key, backoff(err))
 			return
 		}
-		ps.post(spec, j)
+		ps.post(spec, j, held)
 	})
 }
 
 // post sends the create.
-func (ps *pass) post(spec *plan.JobSpec, j *job) {
+func (ps *pass) post(spec *plan.JobSpec, j *job, held bool) {
 	p, w := ps.process, ps.process.world
 	p.request(func() error {
 		if w.forbidden[j.namespace] {
@@ -194,19 +194,24 @@ func (ps *pass) post(spec *plan.JobSpec, j *job) {
 		}
 		w.promises.creating(ps, j)
 		return w.api.create(j)
-	}, func(err error) { ps.created(spec, j, err) })
+	}, func(err error) { ps.created(spec, j, held, err) })
 }
 
-// created deals with the answer to a create.
-func (ps *pass) created(spec *plan.JobSpec, j *job, err error) {
+// created deals with the answer to a create. A slot that was held before stays
+// even after a refusal: admission refuses before it is seen that the Job of an
+// earlier request is there.
+func (ps *pass) created(spec *plan.JobSpec, j *job, held bool, err error) {
 	p := ps.process
 	switch {
 	case err == nil:
+		p.pacer.made(j)
 		ps.next()
 	case errors.Is(err, errExists):
 		ps.existing(spec, j)
 	case errors.Is(err, errRefused):
-		p.pacer.release(j.key())
+		if !held {
+			p.pacer.release(j.key())
+		}
 		p.tell(ps.key, "Job %d: the API server refuses it", j.sequence)
 		ps.write(plan.WriteRecord{Status: plan.RefuseJob(ps.in.Record.NodeCacheStatus, spec, err, ps.in.Now)})
 	default:

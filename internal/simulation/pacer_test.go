@@ -3,6 +3,8 @@ package simulation
 import (
 	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -22,6 +24,9 @@ type pacer struct {
 
 type slot struct {
 	node string
+	// uid of the Job, once it is known: a Job that a user deleted may be made
+	// again under its name while the informer still tells of the first.
+	uid  types.UID
 	seen bool
 	at   time.Duration
 }
@@ -73,11 +78,22 @@ func (p *pacer) release(key_ string) {
 
 // saw notes what the informer says of a Job.
 func (p *pacer) saw(j *job, deleted bool) {
-	if deleted || j.finished {
+	held := p.slots[j.key()]
+	switch {
+	case held.uid != "" && held.uid != j.uid:
+	case deleted || j.finished:
 		p.release(j.key())
-		return
+	default:
+		p.slots[j.key()] = slot{node: j.node, uid: j.uid, seen: true, at: held.at}
 	}
-	p.slots[j.key()] = slot{node: j.node, seen: true, at: p.slots[j.key()].at}
+}
+
+// made notes the uid of a Job that was created.
+func (p *pacer) made(j *job) {
+	if s, held := p.slots[j.key()]; held {
+		s.uid, s.seen, s.at = j.uid, false, p.process.world.now
+		p.slots[j.key()] = s
+	}
 }
 
 // recount lists all Jobs with a quorum read and opens.

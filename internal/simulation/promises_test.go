@@ -150,7 +150,7 @@ func (p *promises) deleting(ps *pass, j *job) {
 	switch {
 	case ps.node == nil || ps.node.uid != j.nodeUID:
 	case ps.seen == nil || ps.seen.uid != p.recordOf[j.key()]:
-	case p.accounted[j.uid]:
+	case p.accounted[j.uid], p.meddled[j.nodeUID]:
 	default:
 		p.world.breakPromise("Job %s is deleted and its outcome is not recorded", j.name)
 	}

@@ -108,6 +108,7 @@ func (w *world) deleteRecord(name string) {
 // deleteJob is a user who deletes a Job, in the background or so that it stays
 // until its pods are gone.
 func (w *world) deleteJob(j *job, foreground bool) {
+	w.promises.meddled[j.nodeUID] = true
 	w.tell(j.node, "Job %d is deleted by a user", j.sequence)
 	if !foreground {
 		_ = w.api.remove(jobs, j.key(), j.uid)
