@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
+)
+
+// mark is something that was first seen at a time since the start.
+type mark struct {
+	at   time.Duration
+	what string
+}
+
+// timeline tells what the time went into, as a watcher of the API sees it.
+type timeline []mark
+
+// follower watches everything that happens for an ImageCache.
+type follower struct {
+	events chan watch.Event
+	stop   []func()
+}
+
+func follow(ctx context.Context, api client.WithWatch) (*follower, error) {
+	f := &follower{events: make(chan watch.Event, 1000)}
+	for _, list := range []client.ObjectList{
+		&batchv1.JobList{}, &corev1.PodList{}, &corev1.EventList{}, &v1alpha2.NodeCacheList{}, &v1alpha2.ImageCacheList{},
+	} {
+		// The watch begins now, not with what is there.
+		if err := api.List(ctx, list, client.InNamespace(lab.Namespace)); err != nil {
+			return nil, err
+		}
+		since := &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}
+		w, err := api.Watch(ctx, list, &client.ListOptions{Namespace: lab.Namespace, Raw: since})
+		if err != nil {
+			return nil, err
+		}
+		f.stop = append(f.stop, w.Stop)
+		go f.pass(ctx, w)
+	}
+	return f, nil
+}
+
+func (f *follower) pass(ctx context.Context, w watch.Interface) {
+	for event := range w.ResultChan() {
+		select {
+		case f.events <- event:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// until returns all that was seen until the ImageCache has this status word.
+func (f *follower) until(ctx context.Context, began time.Time, word string) (timeline, error) {
+	defer func() {
+		for _, stop := range f.stop {
+			stop()
+		}
+	}()
+	var line timeline
+	seen := map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return line, fmt.Errorf("no status %s: %w; seen:\n%s", word, ctx.Err(), line)
+		case event := <-f.events:
+			at := time.Since(began)
+			for _, what := range happened(event) {
+				if !seen[what] {
+					seen[what] = true
+					line = append(line, mark{at, what})
+				}
+			}
+			if cache, ok := event.Object.(*v1alpha2.ImageCache); ok && string(cache.Status.Status) == word {
+				return line, nil
+			}
+		}
+	}
+}
+
+// happened puts what an event tells into words.
+func happened(event watch.Event) []string {
+	switch object := event.Object.(type) {
+	case *batchv1.Job:
+		switch {
+		case event.Type == watch.Deleted:
+			return []string{"Job " + object.Name + " deleted"}
+		case event.Type == watch.Added:
+			return []string{"Job " + object.Name + " created"}
+		}
+	case *corev1.Pod:
+		return podMarks(object)
+	case *corev1.Event:
+		if object.InvolvedObject.Kind == "Pod" && strings.Contains(object.Message, "benchmark/") {
+			return []string{object.Reason + " " + imageIn(object.Message)}
+		}
+	case *v1alpha2.NodeCache:
+		return []string{fmt.Sprintf("record: %d cached, sequence %d", object.Status.Cached, object.Status.Sequence)}
+	case *v1alpha2.ImageCache:
+		return []string{fmt.Sprintf("status: %s %s", object.Status.Status, object.Status.Progress)}
+	}
+	return nil
+}
+
+func podMarks(pod *corev1.Pod) []string {
+	marks := []string{"pod " + pod.Name + " created"}
+	if pod.Status.StartTime != nil {
+		marks = append(marks, "pod "+pod.Name+" taken by the kubelet")
+	}
+	ended := 0
+	for _, status := range pod.Status.ContainerStatuses {
+		if status.State.Terminated != nil {
+			ended++
+		}
+	}
+	if ended > 0 {
+		marks = append(marks, fmt.Sprintf("pod %s: %d of %d containers ended", pod.Name, ended, len(pod.Spec.Containers)))
+	}
+	return marks
+}
+
+// imageIn cuts the image's short name out of a kubelet's message.
+func imageIn(message string) string {
+	_, rest, _ := strings.Cut(message, "benchmark/")
+	name, _, _ := strings.Cut(rest, `"`)
+	return name
+}
+
+// String has one line per mark.
+func (l timeline) String() string {
+	var text strings.Builder
+	for _, m := range l {
+		fmt.Fprintf(&text, "%7.2f s  %s\n", m.at.Seconds(), m.what)
+	}
+	return text.String()
+}
