@@ -50,8 +50,8 @@ help: ## List the targets.
 	  /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: clean
-clean: ## Remove what was built here; the caches stay.
-	rm -rf bin dist test/cluster/bin
+clean: ## Remove what was built here, images too; the caches stay.
+	rm -rf bin dist test/cluster/bin $(IMAGE_STORAGE)
 
 ##@ Develop
 
@@ -200,7 +200,8 @@ CRI_CLIENT_IMG ?= $(REGISTRY)/kubefledged-cri-client:$(TAG)
 TLS = $(if $(filter 127.0.0.1:% localhost:%,$(REGISTRY)),false,true)
 
 # The storage is our own, so that pruning it is safe.
-BUILDAH := buildah --storage-driver vfs --root $(KUBEFLEDGED_CACHE)/kubefledged/buildah
+IMAGE_STORAGE := $(KUBEFLEDGED_CACHE)/kubefledged/buildah
+BUILDAH := buildah --storage-driver vfs --root $(IMAGE_STORAGE)
 IMAGE_LABELS = $(foreach label,source=https://github.com/kubefledged/kubefledged-operator licenses=Apache-2.0 \
 	version=$(VERSION) revision=$(COMMIT),--label org.opencontainers.image.$(label))
 
