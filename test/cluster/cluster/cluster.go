@@ -74,7 +74,7 @@ func lockFile(ctx context.Context, path string) (func(), error) {
 	for unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(errors.New("another localcluster holds " + path), file.Close())
+			return nil, errors.Join(errors.New("another localcluster holds "+path), file.Close())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
