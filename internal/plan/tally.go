@@ -95,7 +95,7 @@ func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord,
 	switch {
 	case rec != nil && rec.State == v1alpha2.ImageStateCached:
 		return pairCached, rec
-	case rec != nil && rec.State == v1alpha2.ImageStateFailed:
+	case rec != nil && rec.State == v1alpha2.ImageStateFailed && !outdated(view.Record, cache):
 		return pairFailed, rec
 	case view.InFlight[key]:
 		return pairPulling, rec
@@ -104,6 +104,18 @@ func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord,
 	default:
 		return pairPending, rec
 	}
+}
+
+// outdated tells whether a record is of an earlier spec of cache: its failures
+// are about to be forgotten and tried again (see forgetFailures), and must not
+// be reported as those of the new spec.
+func outdated(record *v1alpha2.NodeCacheStatus, cache *Cache) bool {
+	for i := range record.Claims {
+		if record.Claims[i].UID == cache.UID {
+			return record.Claims[i].Generation < cache.Generation
+		}
+	}
+	return false
 }
 
 func nodeRefuses(view *NodeView) bool {

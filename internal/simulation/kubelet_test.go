@@ -48,7 +48,7 @@ type podWork struct {
 
 func newKubelet(w *world, n *node) *kubelet {
 	return &kubelet{
-		world: w, name: n.name, uid: n.uid, up: true, tokens: 10, finishes: w.chance(0.5),
+		world: w, name: n.name, uid: n.uid, up: true, tokens: 10, finishes: !w.weather.steady && w.chance(0.5),
 		held: map[string]map[string]bool{}, at: map[string]time.Time{},
 	}
 }
