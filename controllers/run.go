@@ -15,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -36,16 +37,16 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 		return err
 	}
 	ctrl.SetLogger(logger)
-	config, err := restConfig(o.Kubeconfig)
+	rc, err := restConfig(o.Kubeconfig)
 	if err != nil {
 		return err
 	}
-	return RunWith(ctx, config, o)
+	return RunWith(ctx, rc, o)
 }
 
 // RunWith runs the controller with this client configuration.
-func RunWith(ctx context.Context, config *rest.Config, o Options) error {
-	mgr, err := ctrl.NewManager(config, managerOptions(o))
+func RunWith(ctx context.Context, rc *rest.Config, o Options) error {
+	mgr, err := ctrl.NewManager(rc, managerOptions(o))
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
@@ -58,17 +59,17 @@ func RunWith(ctx context.Context, config *rest.Config, o Options) error {
 
 func restConfig(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig == "" {
-		config, err := ctrl.GetConfig()
+		rc, err := ctrl.GetConfig()
 		if err != nil {
 			return nil, fmt.Errorf("find the API server: %w (outside a cluster, give --kubeconfig)", err)
 		}
-		return config, nil
+		return rc, nil
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("--kubeconfig: %w", err)
 	}
-	return config, nil
+	return rc, nil
 }
 
 // Scheme returns the types the controller reads and writes.
@@ -96,6 +97,8 @@ func managerOptions(o Options) ctrl.Options {
 			DefaultTransform: observe.Trim,
 			ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: ours, &corev1.Pod{}: ours},
 		},
+		// Names are unique in one process of ours; tests run several controllers in theirs.
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 		// A help, not a foundation: reads wait for our own writes, which saves
 		// deciding on old grounds; the planner does not depend on it.
 		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
