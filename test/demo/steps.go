@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -53,12 +52,18 @@ func (d *demo) pushImages(ctx context.Context) error {
 	if err := d.cluster.Registry.SetRules(ctx); err != nil {
 		return err
 	}
-	for _, image := range append(slices.Clone(images), struct{ name, size string }{appImage, appSize}) {
+	for _, image := range images {
 		if _, err := d.cluster.PushImage(ctx, image.name, image.size); err != nil {
 			return err
 		}
 		d.screen.say("%-34s %6s", image.name, image.size)
 	}
+	for _, image := range appImages() {
+		if _, err := d.cluster.PushImage(ctx, image, appSize); err != nil {
+			return err
+		}
+	}
+	d.screen.say("%-34s %6s   (%d different ones, for the measurement)", "quay.io/demo/app-*:1", appSize, len(appImages()))
 	return nil
 }
 
@@ -86,26 +91,30 @@ func (d *demo) forget(ctx context.Context) error {
 			return err
 		}
 	}
+	all := appImages()
+	for _, image := range images {
+		all = append(all, image.name)
+	}
 	for _, node := range nodes {
-		for _, image := range images {
-			if err := d.remove(ctx, node, image.name); err != nil {
-				return err
-			}
-		}
-		if err := d.remove(ctx, node, appImage); err != nil {
+		if err := d.remove(ctx, node, all); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// remove takes an image from a node, past Kubernetes.
-func (d *demo) remove(ctx context.Context, node, image string) error {
+// remove takes images from a node, past Kubernetes.
+func (d *demo) remove(ctx context.Context, node string, references []string) error {
 	runtime, err := d.cluster.Runtime(ctx, node)
 	if err != nil {
 		return err
 	}
-	return runtime.Remove(ctx, image)
+	for _, reference := range references {
+		if err := runtime.Remove(ctx, reference); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *demo) applyCache(ctx context.Context) error {
@@ -179,7 +188,8 @@ func (d *demo) imageTable(ctx context.Context) (string, error) {
 		}
 		fmt.Fprintln(table)
 	}
-	return text.String(), table.Flush()
+	err := table.Flush()
+	return text.String(), err
 }
 
 func (d *demo) farewell() {
@@ -194,7 +204,7 @@ func (d *demo) farewell() {
 	}, "\n"))
 }
 
-// running tells whether a pod's container runs, and since the API says so.
+// running tells whether the pod's container runs.
 func running(pod *corev1.Pod) bool {
 	return len(pod.Status.ContainerStatuses) > 0 && pod.Status.ContainerStatuses[0].State.Running != nil
 }

@@ -38,38 +38,44 @@ func TestMissingImageAmongLargeOnes(t *testing.T) {
 	}
 }
 
-// A large image from a slow registry gives way to the others, which it has
-// held up for 20 seconds at most, and is cached in the end.
-func TestSlowImageGivesWay(t *testing.T) {
+// A large image from a slow registry holds up those that its kubelet pulls
+// after it, but fails none of them, and nothing is fetched twice.
+//
+// It cannot give way: a kubelet goes on with a pull when its pod is deleted
+// (it calls its runtime without the pod's cancellation, see SyncPod in
+// k8s.io/kubernetes/pkg/kubelet/kubelet.go and issue 113606), and pulls one
+// image at a time unless serializeImagePulls is off.
+func TestSlowImage(t *testing.T) {
 	w := newWorld(t, "slow")
-	size, rate := "120MB", int64(4_000_000)
+	megabytes, rate := 120, 4
 	if full() {
-		size = "200MB"
+		megabytes = 200
 	}
-	slow := w.push("slow", size)
+	slow := w.push("slow", fmt.Sprintf("%dMB", megabytes))
 	small := []string{w.push("a", "1MB"), w.push("b", "1MB"), w.push("c", "1MB")}
-	w.rules(lab.Rule{Repository: w.namespace + "/slow", BytesPerSecond: rate})
+	w.rules(lab.Rule{Repository: w.namespace + "/slow", BytesPerSecond: int64(rate) * 1_000_000})
 
 	cache := w.cache("slow", append([]string{slow}, small...), onNode(plainNode))
-	began := time.Now()
-	w.awaitImages(plainNode, 35*time.Second, small...)
-	t.Logf("the small images were on the node after %s", time.Since(began))
-	w.await(cache, "cached 3 while the slow one is pulled", 10*time.Second, func(s *v1alpha2.ImageCacheStatus) bool {
-		return s.Cached == 3 && s.Failed == 0 && s.Status == v1alpha2.ImageCacheActionStatusProcessing
+	began, pull := time.Now(), time.Duration(megabytes/rate)*time.Second
+	failed := int32(0)
+	w.await(cache, "Succeeded", pull+30*time.Second, func(s *v1alpha2.ImageCacheStatus) bool {
+		failed = max(failed, s.Failed)
+		return s.Status == v1alpha2.ImageCacheActionStatusSucceeded
 	})
-	w.lacks(plainNode, slow)
-	w.awaitWord(cache, v1alpha2.ImageCacheActionStatusSucceeded, 2*time.Minute)
-	t.Logf("succeeded after %s", time.Since(began))
+	t.Logf("succeeded after %s, of which the slow image took %s", time.Since(began), pull)
+	if failed > 0 {
+		t.Errorf("%d pairs had failed meanwhile", failed)
+	}
 	w.holds(plainNode, append(small, slow)...)
-	w.reportResumption()
+	w.fetchedOnce(plainNode)
 }
 
-// reportResumption tells what became of the part of a blob that had been
-// fetched when its pull was canceled.
-func (w *world) reportResumption() {
-	for digest, f := range w.fetched(plainNode) {
-		if f.bytes > 50_000_000 {
-			w.Logf("large blob %.19s: %d requests, %d of them partial, %.0f MB in all", digest, f.requests, f.partial, float64(f.bytes)/1e6)
+// fetchedOnce fails when the node has asked for any blob more than once.
+func (w *world) fetchedOnce(node string) {
+	w.Helper()
+	for digest, f := range w.fetched(node) {
+		if f.requests != 1 {
+			w.Errorf("%s asked %d times for %s (%d answers were partial), %d bytes in all", node, f.requests, digest, f.partial, f.bytes)
 		}
 	}
 }

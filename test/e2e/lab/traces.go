@@ -75,6 +75,9 @@ func (c *Cluster) processes() []string {
 	for _, entry := range entries {
 		command, _ := os.ReadFile(filepath.Join(entry, "cmdline")) // gone meanwhile
 		cgroup, _ := os.ReadFile(filepath.Join(entry, "cgroup"))
+		if len(command) == 0 {
+			continue // it has ended and waits for its parent
+		}
 		line := strings.ReplaceAll(string(command), "\x00", " ")
 		if strings.Contains(string(cgroup), c.Prefix) || strings.Contains(line, c.Dir+"/") {
 			found = append(found, "process "+filepath.Base(entry)+" "+line)
