@@ -17,11 +17,8 @@ import (
 // Node returns what matters of a Node. force is the pull method to use
 // whatever the node's versions are; empty chooses by them.
 func Node(node *corev1.Node, force plan.Method) plan.Node {
-	method := force
-	if method == "" {
-		info := node.Status.NodeInfo
-		method = plan.MethodFor(info.KubeletVersion, info.ContainerRuntimeVersion)
-	}
+	info := node.Status.NodeInfo
+	method := plan.MethodFor(force, info.KubeletVersion, info.ContainerRuntimeVersion)
 	brief := NodeBrief(node)
 	brief.Method, brief.Reported = method, reported(node.Status.Images)
 	return brief
