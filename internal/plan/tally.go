@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"encoding/json"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
@@ -171,13 +172,20 @@ func (t *tally) boundedFailures() (map[string]v1alpha2.NodeReasonMessageList, in
 	}
 	out, size := map[string]v1alpha2.NodeReasonMessageList{}, 0
 	for i, f := range t.failures {
-		size += len(f.image) + len(f.Node) + len(f.Reason) + len(f.Message) + 64
+		size += bytesOf(f)
 		if size > maxFailuresBytes {
 			return out, int32(len(t.failures) - i)
 		}
 		out[f.image] = append(out[f.image], f.NodeReasonMessage)
 	}
 	return out, 0
+}
+
+// bytesOf returns how much a failure adds to the object. JSON escapes some
+// characters six times over, and registries behind proxies answer in HTML.
+func bytesOf(f failure) int {
+	text, _ := json.Marshal([]any{f.image, f.NodeReasonMessage}) // strings always marshal
+	return len(text)
 }
 
 // boundedImages returns the summaries, as many as the bound allows, and how
