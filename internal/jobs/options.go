@@ -33,14 +33,14 @@ type Options struct {
 var (
 	// DefaultCPU is what a full node can still give to a batch of ten.
 	DefaultCPU = resource.MustParse("5m")
-	// DefaultCPULimit lets a container start without delay. The kubelet starts
-	// those of a pod one after the other, and runc's part counts against the
-	// container: with runc 1.1.5 on two busy cores a start took 55 ms (median
-	// of 15) without a limit, 48 ms with 50m, 161 ms with 20m, but 952 ms (and
-	// 5 s in the worst tenth) with 10m, the least a kubelet sets
-	// (KUBE/pkg/kubelet/cm/helpers_linux.go, MinMilliCPULimit). Hence the one
-	// request that is not equal to its limit.
-	DefaultCPULimit = resource.MustParse("50m")
+	// DefaultCPULimit lets a container start without much delay. The kubelet
+	// starts those of a pod one after the other, and runc's part, 20 ms of CPU,
+	// counts against the container, which has a tenth of its limit per 100 ms.
+	// On an idle node a pod of nine took 1.0 s without a limit, 1.4 s with
+	// 200m, 1.7 s with 100m, 3.1 s with 50m; 10m, the least a kubelet sets
+	// (KUBE/pkg/kubelet/cm/helpers_linux.go, MinMilliCPULimit), makes it 30 s.
+	// Hence the one request that is not equal to its limit.
+	DefaultCPULimit = resource.MustParse("200m")
 	// DefaultMemory is a little above the 12Mi below which CRI-O refuses a
 	// container (its setting container_min_memory). Request equals limit:
 	// memory cannot be taken back from a process.

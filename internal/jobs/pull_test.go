@@ -177,14 +177,14 @@ func checkRestricted(t *testing.T, c *corev1.Container) {
 }
 
 func TestBatchIsSmall(t *testing.T) {
-	wants := slices.Repeat(three()[:1], 9)
+	wants := slices.Repeat(three()[:1], 10)
 	cpu, memory := resource.Quantity{}, resource.Quantity{}
 	for _, c := range jobs.Pull(spec(plan.MethodImageVolume, wants...), options()).Spec.Template.Spec.Containers {
 		cpu.Add(*c.Resources.Requests.Cpu())
 		memory.Add(*c.Resources.Requests.Memory())
 	}
-	if cpu.Cmp(resource.MustParse("50m")) > 0 || memory.Cmp(resource.MustParse("150Mi")) > 0 {
-		t.Errorf("a batch of nine asks for %s and %s", cpu.String(), memory.String())
+	if cpu.Cmp(resource.MustParse("50m")) > 0 || memory.Cmp(resource.MustParse("160Mi")) > 0 {
+		t.Errorf("a batch of ten asks for %s and %s", cpu.String(), memory.String())
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 
 // The policy of batches. All pulls of a pod run before its first container
 // starts and its status shows nothing until then, so a batch must be short in
-// time; but each Job costs about two seconds of its own, so small images go
-// together. The kubelet starts at most ten pulls in a burst
-// (registryBurst, default 10), and our helper image may be one of them.
+// time; but each Job costs two to four seconds of its own, so small images go
+// together. The kubelet starts ten pulls in a burst and five more each second
+// (registryBurst, registryPullQPS); our helper image may be the eleventh, and
+// pulling ten takes long enough for it.
 const (
-	autoImagesPerJob = 9
+	autoImagesPerJob = 10
 	largeImageBytes  = 512 << 20
 )
 

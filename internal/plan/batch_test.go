@@ -43,7 +43,7 @@ func TestNextJob(t *testing.T) {
 		setup func(*NodeInput)
 		want  []string
 	}{
-		"auto takes nine":                {input(record(), cache("c", many("i", 12)...)), nothing, many("i", 9)},
+		"auto takes ten":                 {input(record(), cache("c", many("i", 12)...)), nothing, many("i", 10)},
 		"one image a Job":                {input(record(), cache("c", many("i", 12)...)), atMost(1), many("i", 1)},
 		"twenty images a Job":            {input(record(), cache("c", many("i", 30)...)), atMost(20), many("i", 20)},
 		"small images first":             {input(record(), cache("c", "i1", "i2", "i3")), sizes(map[string]int64{"i1": 30, "i2": 20, "i3": 10}), []string{"i3", "i2", "i1"}},
