@@ -62,5 +62,12 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprint(out, page)
-	return os.WriteFile(filepath.Join(cluster.Root, report), []byte(page), 0o644)
+	return write(filepath.Join(cluster.Root, report), page)
+}
+
+func write(path, content string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(content), 0o644)
 }
