@@ -206,8 +206,8 @@ func (s *script) cacheEdited() {
 }
 
 func (s *script) cacheDeleted() {
-	if c, ok := anyOf[*cache](s.world, caches); ok {
-		s.deleteCache(c)
+	if c, ok := anyOf[*cache](s.world, caches); ok && !c.deleting {
+		s.deleteCache(c, time.Duration(s.rng.IntN(2))*s.while())
 	}
 }
 

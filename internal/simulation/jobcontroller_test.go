@@ -138,7 +138,11 @@ func (c *jobController) collectJobs(owner types.UID) {
 // its pods by the pod garbage collector.
 func (c *jobController) nodeLeft(n *node) {
 	w := c.world
-	w.after(w.lag(), func() {
+	lag := w.lag()
+	if w.chance(0.3) {
+		lag = 5 * time.Hour // the garbage collector can be far behind
+	}
+	w.after(lag, func() {
 		if r, ok := w.api.objects[records]["/"+n.name].(*record); ok && r.status.NodeUID == n.uid {
 			_ = w.api.remove(records, r.key(), r.uid)
 		}

@@ -117,10 +117,11 @@ func (p *promises) creating(ps *pass, j *job) {
 	for _, image := range j.images {
 		wanted := false
 		for _, o := range ps.caches {
-			wanted = wanted || o.(*cache).wants(ps.node, image, j.identity)
+			c := o.(*cache)
+			wanted = wanted || c.wants(ps.node, image, j.identity) && eligible(c, ps.node)
 		}
 		if !wanted {
-			p.world.breakPromise("Job %s pulls %s, which nobody wants on %s", j.name, image, j.node)
+			p.world.breakPromise("Job %s pulls %s, which nobody that gets work there wants on %s", j.name, image, j.node)
 		}
 	}
 	r, ok := p.world.api.objects[records]["/"+j.node].(*record)

@@ -92,9 +92,20 @@ func (w *world) editCache(c *cache, edit func(*spec)) {
 	})
 }
 
-func (w *world) deleteCache(c *cache) {
+// deleteCache deletes an ImageCache, at once or when its finalizers are gone.
+func (w *world) deleteCache(c *cache, lingers time.Duration) {
 	w.tell(c.name, "is deleted")
-	_ = w.api.remove(caches, c.key(), c.uid)
+	if lingers == 0 {
+		_ = w.api.remove(caches, c.key(), c.uid)
+		return
+	}
+	w.api.patch(c, func(o object) {
+		now := o.(*cache)
+		now.deleting = true
+		now.generation++
+		now.plan = now.planned()
+	})
+	w.after(lingers, func() { _ = w.api.remove(caches, c.key(), c.uid) })
 }
 
 // deleteRecord is a user who deletes a NodeCache.
