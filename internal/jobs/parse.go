@@ -38,7 +38,7 @@ func Parse(job *batchv1.Job) (plan.Job, error) {
 	if operation := text(job, v1alpha2.AnnotationOperation, note); operation != "" && operation != OperationPull {
 		note(fmt.Errorf("annotation %s: %q is no operation", v1alpha2.AnnotationOperation, operation))
 	}
-	if n := len(job.Spec.Template.Spec.Containers); n != len(parsed.Images) {
+	if n := len(job.Spec.Template.Spec.Containers); n != len(parsed.Images) && !Together(job) {
 		note(fmt.Errorf("%d images but %d containers", len(parsed.Images), n))
 	}
 	if len(errs) > 0 {
@@ -135,6 +135,12 @@ func ImageNames(job *batchv1.Job) []string {
 		}
 	}
 	return names
+}
+
+// Together tells whether one container of the Job stands for all its images.
+func Together(job *batchv1.Job) bool {
+	containers := job.Spec.Template.Spec.Containers
+	return len(containers) == 1 && containers[0].Name == outcome.TogetherContainerName
 }
 
 // Finished tells whether the Job controller is done with the Job.

@@ -52,23 +52,35 @@ func podSpec(spec *plan.JobSpec, opts *Options) corev1.PodSpec {
 	if spec.Node.Method == plan.MethodExec {
 		runImages(&pod, spec.Images, opts)
 	} else {
-		mountImages(&pod, spec.Images, opts)
+		mountImages(&pod, spec, opts)
 	}
 	return pod
 }
 
-// mountImages makes each container run the helper and mount its image:
-// nothing of the image is run.
-func mountImages(pod *corev1.PodSpec, wants []plan.Want, opts *Options) {
-	for i := range wants {
-		volume := "image-" + strconv.Itoa(i)
-		c := container(outcome.ContainerName(i), opts.HelperImage, opts.helperPolicy(), opts.resources(), "/"+cri.ProgramName, "noop")
-		c.VolumeMounts = []corev1.VolumeMount{{Name: volume, MountPath: imagePath, ReadOnly: true}}
-		pod.Containers = append(pod.Containers, c)
-		pod.Volumes = append(pod.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
-			Image: &corev1.ImageVolumeSource{Reference: wants[i].Name, PullPolicy: wants[i].Policy},
+// mountImages makes containers that run the helper and mount the images, one
+// for each or one for all: nothing of the images is run.
+func mountImages(pod *corev1.PodSpec, spec *plan.JobSpec, opts *Options) {
+	var mounts []corev1.VolumeMount
+	for i, want := range spec.Images {
+		n := strconv.Itoa(i)
+		mounts = append(mounts, corev1.VolumeMount{Name: "image-" + n, MountPath: path.Join(imagePath, n), ReadOnly: true})
+		pod.Volumes = append(pod.Volumes, corev1.Volume{Name: "image-" + n, VolumeSource: corev1.VolumeSource{
+			Image: &corev1.ImageVolumeSource{Reference: want.Name, PullPolicy: want.Policy},
 		}})
 	}
+	if spec.Together {
+		pod.Containers = []corev1.Container{mounting(outcome.TogetherContainerName, mounts, opts)}
+		return
+	}
+	for i := range mounts {
+		pod.Containers = append(pod.Containers, mounting(outcome.ContainerName(i), mounts[i:i+1], opts))
+	}
+}
+
+func mounting(name string, mounts []corev1.VolumeMount, opts *Options) corev1.Container {
+	c := container(name, opts.HelperImage, opts.helperPolicy(), opts.resources(), "/"+cri.ProgramName, "noop")
+	c.VolumeMounts = mounts
+	return c
 }
 
 // runImages makes each container run the helper, a static program, inside its

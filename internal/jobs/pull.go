@@ -18,8 +18,8 @@ import (
 // ownerKind is the kind of the objects that own Jobs.
 const ownerKind = "ImageCache"
 
-// Pull returns the Job that makes one kubelet pull the images of spec: one pod,
-// one container per image, one try.
+// Pull returns the Job that makes one kubelet pull the images of spec: one pod
+// and one try.
 func Pull(spec plan.JobSpec, opts Options) *batchv1.Job {
 	job := &batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},

@@ -40,6 +40,13 @@ func spec(method plan.Method, wants ...plan.Want) plan.JobSpec {
 	}
 }
 
+// together is a Job whose images share one container.
+func together() plan.JobSpec {
+	s := spec(plan.MethodImageVolume, three()...)
+	s.Together = true
+	return s
+}
+
 func three() []plan.Want {
 	return []plan.Want{
 		want("nginx", "docker.io/library/nginx:latest", corev1.PullAlways),
@@ -87,6 +94,7 @@ func TestGolden(t *testing.T) {
 	full, opts := everyOption()
 	for name, job := range map[string]*batchv1.Job{
 		"image-volume": jobs.Pull(spec(plan.MethodImageVolume, three()...), options()),
+		"together":     jobs.Pull(together(), options()),
 		"exec":         jobs.Pull(spec(plan.MethodExec, three()[:2]...), options()),
 		"long-names":   jobs.Pull(longNames(), options()),
 		"options":      jobs.Pull(full, opts),

@@ -76,6 +76,7 @@ func Job(v JobView, helper string, now time.Time) (plan.Job, error) {
 	job.Attempt = outcome.Read(outcome.Input{
 		Images: job.Images, Helper: helper,
 		ExecMethod:  jobs.Method(v.Job) == plan.MethodExec,
+		Together:    jobs.Together(v.Job),
 		HasSecrets:  job.Identity != plan.IdentityNode,
 		JobCreated:  job.Created,
 		JobFailed:   jobs.FailedCondition(v.Job),

@@ -15,6 +15,10 @@ import (
 const statusUnknown = "ContainerStatusUnknown"
 
 func (r *reader) readContainers() {
+	if r.Together {
+		r.readTogether()
+		return
+	}
 	for i := range r.out.Images {
 		if status := statusOf(r.Pod.Status.ContainerStatuses, ContainerName(i)); status != nil {
 			r.readContainer(i, status)

@@ -97,6 +97,9 @@ type Input struct {
 	// themselves (containerStatus.imageID is then the pulled image's), false
 	// when they mount them as image volumes.
 	ExecMethod bool
+	// Together is true when one container, TogetherContainerName, stands for
+	// all images and mounts them all.
+	Together bool
 	// HasSecrets is true when the pod pulls with imagePullSecrets.
 	HasSecrets bool
 	// JobCreated is when the Job was created.
@@ -126,6 +129,10 @@ const (
 	// events are read; a pull is only ever called slow after this time.
 	NoProgressGrace = 20 * time.Second
 )
+
+// TogetherContainerName is the name of the container that stands for all
+// images of a Job.
+const TogetherContainerName = "pull-all"
 
 // ContainerName returns the name of the container that stands for image i.
 func ContainerName(i int) string { return "pull-" + strconv.Itoa(i) }

@@ -36,8 +36,8 @@ func TestRetryAt(t *testing.T) {
 }
 
 func TestJitterIsStableAndSpread(t *testing.T) {
-	if jitter(time.Hour, "a") != jitter(time.Hour, "a") {
-		t.Error("two replicas disagree")
+	if first, second := jitter(time.Hour, "a"), jitter(time.Hour, "a"); first != second {
+		t.Errorf("two replicas disagree: %s, %s", first, second)
 	}
 	seen := map[time.Duration]bool{}
 	for i := range 1000 {

@@ -47,10 +47,10 @@ func TestNextJob(t *testing.T) {
 		"one image a Job":                {input(record(), cache("c", many("i", 12)...)), atMost(1), many("i", 1)},
 		"twenty images a Job":            {input(record(), cache("c", many("i", 30)...)), atMost(20), many("i", 20)},
 		"small images first":             {input(record(), cache("c", "i1", "i2", "i3")), sizes(map[string]int64{"i1": 30, "i2": 20, "i3": 10}), []string{"i3", "i2", "i1"}},
-		"unknown sizes first":            {input(record(), cache("c", "i1", "i2")), sizes(map[string]int64{"i1": 30}), []string{"i2", "i1"}},
+		"unknown sizes last":             {input(record(), cache("c", "i1", "i2")), sizes(map[string]int64{"i2": 30}), []string{"i2", "i1"}},
 		"a large image waits for others": {input(record(), cache("c", "big", "i1")), sizes(map[string]int64{"big": 513}), []string{"i1"}},
 		"a large image goes alone":       {input(record(), cache("c", "big1", "big2")), sizes(map[string]int64{"big1": 600, "big2": 550}), []string{"big2"}},
-		"512 MiB is not large":           {input(record(), cache("c", "big", "i1")), sizes(map[string]int64{"big": 512}), []string{"i1", "big"}},
+		"512 MiB is not large":           {input(record(), cache("c", "big", "i1")), sizes(map[string]int64{"big": 512}), []string{"big", "i1"}},
 		"the smallest group first":       {input(record(), cache("five-hundred", many("i", 500)...), cache("one", "x").with(young)), nothing, []string{"x"}},
 		"identities do not mix":          {input(record(), cache("a", "x", "y"), cache("b", "z").with(secret)), nothing, []string{"z"}},
 		"new ones before retries": {
@@ -78,6 +78,30 @@ func TestNextJob(t *testing.T) {
 
 // TestOwnerRotation: after each failure the next claimant's namespace is
 // tried, and it starts over.
+func TestTogether(t *testing.T) {
+	failure := record(failed("old", v1alpha2.ReasonImageNotFound, 1, time.Second)).claimed(1, cache("c"))
+	tests := map[string]struct {
+		in     NodeInput
+		method Method
+		want   bool
+	}{
+		"new images":                {input(record(), cache("c", "i1", "i2")), MethodImageVolume, true},
+		"one image":                 {input(record(), cache("c", "i1")), MethodImageVolume, false},
+		"each runs in its own":      {input(record(), cache("c", "i1", "i2")), MethodExec, false},
+		"something failed":          {input(failure, cache("c", "old", "i1", "i2")), MethodImageVolume, false},
+		"another identity's failed": {input(failure, cache("c", "old"), cache("d", "i1", "i2").with(func(c *Cache) { c.Identity = "abc" })), MethodImageVolume, true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			tc.in.Node.Method = tc.method
+			actions := Decide(tc.in).Actions
+			if create, ok := actions[len(actions)-1].(CreateJob); !ok || create.Spec.Together != tc.want {
+				t.Errorf("want a Job with Together %v, got %+v", tc.want, actions)
+			}
+		})
+	}
+}
+
 func TestOwnerRotation(t *testing.T) {
 	first := cache("first", "x")
 	second := cache("second", "x").with(func(c *Cache) { c.Created = now })

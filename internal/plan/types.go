@@ -144,6 +144,9 @@ type JobSpec struct {
 	Identity     string
 	Images       []Want
 	Deadline     time.Duration
+	// Together lets one container stand for all images: its start proves all
+	// of them, its failure names one.
+	Together bool
 }
 
 // Record is a NodeCache: its identity and its content.

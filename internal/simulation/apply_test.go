@@ -238,7 +238,7 @@ func newJob(spec *plan.JobSpec) *job {
 	j := &job{
 		meta: meta{kind: jobs, namespace: spec.Owner.Namespace, name: jobName(spec)},
 		node: spec.Node.Name, nodeUID: spec.Node.UID, owner: spec.Owner.UID,
-		sequence: spec.Sequence, identity: spec.Identity, deadline: spec.Deadline,
+		sequence: spec.Sequence, identity: spec.Identity, deadline: spec.Deadline, together: spec.Together,
 	}
 	for _, want := range spec.Images {
 		j.images = append(j.images, want.Image)

@@ -227,7 +227,7 @@ func (k *kubelet) hold(image, identity string) {
 // show makes the results of a pod visible: all at once, after the last pull.
 // What failed is tried again by the kubelet, with its own back-off.
 func (k *kubelet) show(pw *podWork) {
-	shown := slices.Clone(pw.results)
+	shown := visible(pw.pod.job, pw.results)
 	k.world.api.patch(pw.pod, func(o object) { o.(*pod).shown = shown })
 	if !slices.ContainsFunc(shown, func(i outcome.Image) bool { return i.Kind != outcome.Pulled }) {
 		k.world.after(k.world.spread(300*time.Millisecond), func() {
@@ -241,6 +241,22 @@ func (k *kubelet) show(pw *podWork) {
 		pw.waiting, pw.next = false, 0
 		k.next()
 	})
+}
+
+// visible returns what the containers' statuses tell of the results. One
+// container for all images tells of the first failure only.
+func visible(j *job, results []outcome.Image) []outcome.Image {
+	shown := slices.Clone(results)
+	told := slices.IndexFunc(shown, func(i outcome.Image) bool { return i.Kind != outcome.Pulled })
+	if !j.together || told < 0 {
+		return shown
+	}
+	for i := range shown {
+		if i != told {
+			shown[i] = outcome.Image{Kind: outcome.NotTried}
+		}
+	}
+	return shown
 }
 
 // restart stops the pull under way; the pods start over, what is there stays.

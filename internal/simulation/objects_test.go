@@ -93,6 +93,8 @@ type job struct {
 	identity string
 	images   []string
 	always   []bool
+	// together is true when one container stands for all images.
+	together bool
 	deadline time.Duration
 	// finished is set with failed or without: the Job's conditions.
 	finished, failed bool

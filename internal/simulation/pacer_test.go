@@ -65,11 +65,11 @@ func (p *pacer) busy(node string) bool {
 }
 
 // release frees a slot; the node that waits longest is next.
-func (p *pacer) release(key_ string) {
-	if _, held := p.slots[key_]; !held {
+func (p *pacer) release(name string) {
+	if _, held := p.slots[name]; !held {
 		return
 	}
-	delete(p.slots, key_)
+	delete(p.slots, name)
 	if len(p.waiting) > 0 {
 		p.process.enqueue(key{name: p.waiting[0]})
 		p.waiting = p.waiting[1:]

@@ -104,32 +104,47 @@ func podOf(job *batchv1.Job) *corev1.Pod {
 // finish reports all images at once, as a kubelet does.
 func (w *worker) finish(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) error {
 	images := jobs.ImageNames(job)
-	failed := false
+	pod.Status.Phase = corev1.PodSucceeded
 	for i, container := range pod.Spec.Containers {
-		status := corev1.ContainerStatus{Name: container.Name}
-		if strings.Contains(images[i], "missing") {
-			failed = true
-			status.State.Waiting = &corev1.ContainerStateWaiting{
-				Reason:  "ErrImagePull",
-				Message: `rpc error: code = NotFound desc = failed to pull and unpack image "` + images[i] + `": failed to resolve reference "` + images[i] + `": ` + images[i] + `: not found`,
-			}
-		} else {
-			status.State.Terminated = &corev1.ContainerStateTerminated{Reason: "Completed"}
+		shown := images[i : i+1]
+		if jobs.Together(job) {
+			shown = images
+		}
+		status := statusOf(container.Name, shown)
+		if status.State.Waiting != nil {
+			pod.Status.Phase = corev1.PodPending
 		}
 		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, status)
-		w.count(pod.Spec.NodeName, images[i])
 	}
-	pod.Status.Phase = corev1.PodSucceeded
-	if failed {
-		pod.Status.Phase = corev1.PodPending
-	}
+	w.count(pod.Spec.NodeName, images)
 	return cp.Client.Status().Update(ctx, pod)
 }
 
-func (w *worker) count(node, image string) {
+// statusOf returns the status of a container that stands for these images.
+func statusOf(container string, images []string) corev1.ContainerStatus {
+	status := corev1.ContainerStatus{Name: container}
+	for _, image := range images {
+		if isMissing(image) {
+			status.State.Waiting = &corev1.ContainerStateWaiting{
+				Reason:  "ErrImagePull",
+				Message: `rpc error: code = NotFound desc = failed to pull and unpack image "` + image + `": failed to resolve reference "` + image + `": ` + image + `: not found`,
+			}
+			return status
+		}
+	}
+	status.State.Terminated = &corev1.ContainerStateTerminated{Reason: "Completed"}
+	return status
+}
+
+func isMissing(image string) bool { return strings.Contains(image, "missing") }
+
+// count counts how often a node was asked to pull.
+func (w *worker) count(node string, images []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pulls[node+" "+image]++
+	for _, image := range images {
+		w.pulls[node+" "+image]++
+	}
 }
 
 // repeated returns the pairs that were pulled more than once.
