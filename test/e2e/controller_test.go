@@ -94,8 +94,9 @@ func leader(ctx context.Context) (*corev1.Pod, error) {
 	return nil, nil
 }
 
-// killController kills the controller's process; the kubelet starts it again.
-func (w *world) killController() {
+// killController kills the controller's process, and the kubelet starts it
+// again. It returns the id of the container that was killed.
+func (w *world) killController() string {
 	w.Helper()
 	pod, err := leader(w.ctx)
 	w.check(err)
@@ -105,4 +106,5 @@ func (w *world) killController() {
 	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
 	_, err = cluster.Exec(w.ctx, pod.Spec.NodeName, "ctr", "-n", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", id)
 	w.check(err)
+	return id
 }

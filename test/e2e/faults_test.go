@@ -29,11 +29,11 @@ func TestControllerKilledInMidPull(t *testing.T) {
 	cache := w.cache("killed", images)
 	w.await(cache, "pulls", 15*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Pulling == 6 })
 	w.awaitFetching("killed/a")
-	w.killController()
+	killed := w.killController()
 	if full() { // and again and again, at other moments
 		for range 3 {
-			w.awaitLeader()
-			w.killController()
+			w.awaitRestart(killed)
+			killed = w.killController()
 		}
 	}
 	began := time.Now()
@@ -45,17 +45,17 @@ func TestControllerKilledInMidPull(t *testing.T) {
 	}
 }
 
-// awaitLeader waits until the controller that was killed runs again. It leads
-// at once: its pod's name is still on the lease.
-func (w *world) awaitLeader() {
+// awaitRestart waits until another container runs in the place of the killed
+// one. Its pod's name is still on the lease, so that it can be found as leader.
+func (w *world) awaitRestart(killed string) {
 	w.Helper()
 	w.check(lab.Poll(w.ctx, "the controller again", 3*time.Minute, func(ctx context.Context) (bool, string) {
 		pods, err := controllerPods(ctx)
-		if err != nil || len(pods) != 1 {
+		if err != nil || len(pods) != 1 || len(pods[0].Status.ContainerStatuses) != 1 {
 			return false, fmt.Sprintf("%d pods, error %v", len(pods), err)
 		}
-		status := pods[0].Status
-		return len(status.ContainerStatuses) == 1 && status.ContainerStatuses[0].Ready, fmt.Sprintf("%+v", status.ContainerStatuses)
+		status := pods[0].Status.ContainerStatuses[0]
+		return status.State.Running != nil && !strings.HasSuffix(status.ContainerID, killed), fmt.Sprintf("%+v", status)
 	}))
 }
 
