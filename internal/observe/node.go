@@ -45,7 +45,7 @@ func digestOf(names []string) string {
 	for _, name := range names {
 		_, d, found := strings.Cut(name, "@")
 		switch {
-		case !found:
+		case !found, !strings.HasPrefix(d, "sha"): // "<none>@<none>" is a name to some runtimes
 		case digest == "":
 			digest = d
 		case digest != d:
