@@ -22,13 +22,16 @@ const (
 )
 
 // class orders the images a node is due: new ones first, then what failed,
-// then what must go alone because it may take long.
+// then what must go alone because it may take long, and last what has already
+// taken too long: a few of those, each due again when the others have had their
+// time, would keep all other large images from a node for ever.
 type class int
 
 const (
 	fresh class = iota
 	retry
 	alone
+	late
 	notDue
 )
 
@@ -103,7 +106,7 @@ func (d *nodePlan) classify(key Key) class {
 		return notDue
 	}
 	if rec.Reason == v1alpha2.ReasonPullDeadlineExceeded {
-		return alone
+		return late
 	}
 	return retry
 }
@@ -174,7 +177,7 @@ func (d *nodePlan) together(batch []candidate) bool {
 
 func (d *nodePlan) limit(c class) int {
 	switch {
-	case c == alone:
+	case c == alone, c == late:
 		return 1
 	case d.in.Options.ImagesPerJob > 0:
 		return d.in.Options.ImagesPerJob

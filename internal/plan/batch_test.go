@@ -61,6 +61,9 @@ func TestNextJob(t *testing.T) {
 			input(record(deferred("slow1"), deferred("slow2")).claimed(1, cache("c")), cache("c", "slow1", "slow2")), nothing, []string{"slow1"}},
 		"what was too late goes alone": {
 			input(record(failed("late1", v1alpha2.ReasonPullDeadlineExceeded, 1, time.Hour), failed("late2", v1alpha2.ReasonPullDeadlineExceeded, 1, time.Hour)).claimed(1, cache("c")), cache("c", "late1", "late2")), nothing, []string{"late1"}},
+		"what was too late comes last": {
+			input(record(failed("late", v1alpha2.ReasonPullDeadlineExceeded, 1, time.Hour)).claimed(1, cache("a")), cache("a", "late"), cache("b", "big1", "big2")),
+			sizes(map[string]int64{"big1": 600, "big2": 700}), []string{"big1"}},
 		"not due yet": {
 			input(record(failed("old", v1alpha2.ReasonImageNotFound, 1, time.Minute)).claimed(1, cache("c")), cache("c", "old")), nothing, nil},
 		"a suspended cache gets none":           {input(record(), cache("c", "x").with(suspended)), nothing, nil},

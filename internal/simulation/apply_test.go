@@ -160,7 +160,6 @@ func jobName(spec *plan.JobSpec) string {
 func (ps *pass) create(spec *plan.JobSpec) {
 	p, w := ps.process, ps.process.world
 	j := newJob(spec)
-	_, held := p.pacer.slots[j.key()]
 	if !p.pacer.reserve(j) {
 		p.tell(ps.key, "Job %d waits for a slot", j.sequence)
 		p.done(ps.key, slotWait)
@@ -174,19 +173,17 @@ func (ps *pass) create(spec *plan.JobSpec) {
 	}
 	p.request(fresh, func(err error) {
 		if err != nil {
-			if !held { // else an earlier create may be on its way
-				p.pacer.release(j.key())
-			}
+			p.pacer.release(j.key())
 			p.tell(ps.key, "Job %d: the record it was planned on is old", j.sequence)
 			p.done(ps.key, backoff(err))
 			return
 		}
-		ps.post(spec, j, held)
+		ps.post(spec, j)
 	})
 }
 
 // post sends the create.
-func (ps *pass) post(spec *plan.JobSpec, j *job, held bool) {
+func (ps *pass) post(spec *plan.JobSpec, j *job) {
 	p, w := ps.process, ps.process.world
 	p.request(func() error {
 		if w.forbidden[j.namespace] {
@@ -194,13 +191,12 @@ func (ps *pass) post(spec *plan.JobSpec, j *job, held bool) {
 		}
 		w.promises.creating(ps, j)
 		return w.api.create(j)
-	}, func(err error) { ps.created(spec, j, held, err) })
+	}, func(err error) { ps.created(spec, j, err) })
 }
 
-// created deals with the answer to a create. A slot that was held before stays
-// even after a refusal: admission refuses before it is seen that the Job of an
-// earlier request is there.
-func (ps *pass) created(spec *plan.JobSpec, j *job, held bool, err error) {
+// created deals with the answer to a create. After an unknown one the slot stays
+// until it is known whether the Job is there.
+func (ps *pass) created(spec *plan.JobSpec, j *job, err error) {
 	p := ps.process
 	switch {
 	case err == nil:
@@ -209,9 +205,7 @@ func (ps *pass) created(spec *plan.JobSpec, j *job, held bool, err error) {
 	case errors.Is(err, errExists):
 		ps.existing(spec, j)
 	case errors.Is(err, errRefused):
-		if !held {
-			p.pacer.release(j.key())
-		}
+		p.pacer.release(j.key())
 		p.tell(ps.key, "Job %d: the API server refuses it", j.sequence)
 		ps.write(plan.WriteRecord{Status: plan.RefuseJob(ps.in.Record.NodeCacheStatus, spec, err, ps.in.Now)})
 	default:

@@ -9,12 +9,15 @@ import (
 
 const (
 	createTimeout    = 4 * time.Second
-	reservationCheck = 30 * time.Second
-	slotWait         = 15 * time.Second
+	reservationCheck = 5 * time.Second
+	// doubtAfter is longer than the read of the record and the create take.
+	doubtAfter = 10 * time.Second
+	slotWait   = 15 * time.Second
 )
 
 // pacer holds the cap on unfinished Jobs, as that of controllers/nodecache
-// does, in virtual time.
+// does, in virtual time. While a node has a slot it gets no other: its Job may
+// be one that the planner was not shown, because the Job informer is behind.
 type pacer struct {
 	process *process
 	open    bool
@@ -35,9 +38,6 @@ func newPacer(p *process) *pacer { return &pacer{process: p, slots: map[string]s
 
 // reserve takes a slot for a Job before it is created.
 func (p *pacer) reserve(j *job) bool {
-	if _, taken := p.slots[j.key()]; taken {
-		return true
-	}
 	if p.busy(j.node) {
 		return false
 	}
@@ -53,8 +53,7 @@ func (p *pacer) reserve(j *job) bool {
 	return true
 }
 
-// busy tells whether another Job of the node has a slot: one that the planner
-// was not shown, because the Job informer is behind.
+// busy tells whether a Job of the node has a slot.
 func (p *pacer) busy(node string) bool {
 	for _, s := range p.slots {
 		if s.node == node {
@@ -64,12 +63,14 @@ func (p *pacer) busy(node string) bool {
 	return false
 }
 
-// release frees a slot; the node that waits longest is next.
+// release frees a slot; its node and the one that waits longest are next.
 func (p *pacer) release(name string) {
-	if _, held := p.slots[name]; !held {
+	s, held := p.slots[name]
+	if !held {
 		return
 	}
 	delete(p.slots, name)
+	p.process.enqueue(key{name: s.node})
 	if len(p.waiting) > 0 {
 		p.process.enqueue(key{name: p.waiting[0]})
 		p.waiting = p.waiting[1:]
@@ -125,7 +126,7 @@ func (p *pacer) check() {
 	for _, name := range sortedKeys(p.slots) {
 		s := p.slots[name]
 		j, there := w.api.objects[jobs][name].(*job)
-		if !s.seen && w.now-s.at > reservationCheck && (!there || j.finished) {
+		if !s.seen && w.now-s.at > doubtAfter && (!there || j.finished) {
 			p.release(name)
 		}
 	}

@@ -27,7 +27,8 @@ type promises struct {
 	// sizes are what nodes have reported.
 	sizes map[string]int64
 	// ours are the Jobs that the controller deleted; meddled are the nodes where
-	// somebody else did, so that a pull may be done again.
+	// somebody else did, or where a leader that was deposed made one, so that a
+	// pull may be done again.
 	ours, meddled map[types.UID]bool
 	pulls         int
 }
@@ -114,6 +115,9 @@ func (p *promises) recordIsTrue(old, r *record) {
 // as cached already.
 func (p *promises) creating(ps *pass, j *job) {
 	p.recordOf[j.key()] = ps.in.Record.UID
+	if w := p.world; ps.process.dead || ps.process != w.processes[len(w.processes)-1] {
+		p.meddled[j.nodeUID] = true // the last breath of a leader that is gone
+	}
 	for _, image := range j.images {
 		wanted := false
 		for _, o := range ps.caches {
@@ -125,7 +129,7 @@ func (p *promises) creating(ps *pass, j *job) {
 		}
 	}
 	r, ok := p.world.api.objects[records]["/"+j.node].(*record)
-	if !ok || r.status.NodeUID != j.nodeUID || p.meddled[j.nodeUID] || p.world.leaders() > 1 {
+	if !ok || r.status.NodeUID != j.nodeUID || p.meddled[j.nodeUID] {
 		return
 	}
 	for i := range r.status.Images {
@@ -221,7 +225,10 @@ func (o *cache) images(n *node) map[string]bool {
 
 // state is what a record says of an image for a cache; empty for nothing.
 func state(r *record, image string, c *cache) v1alpha2.ImageState {
-	identity := identityOf(c.namespace, c.spec.secrets)
+	return stateOf(r, image, identityOf(c.namespace, c.spec.secrets))
+}
+
+func stateOf(r *record, image, identity string) v1alpha2.ImageState {
 	for i := range r.status.Images {
 		if rec := &r.status.Images[i]; rec.Image == image && rec.Identity == identity {
 			return rec.State

@@ -92,9 +92,14 @@ func (w *world) settle(most time.Duration) string {
 
 // unsettled returns what is not yet as it should be, "" when all is.
 func (w *world) unsettled() string {
-	for _, k := range []kind{jobs, pods} {
-		if list := w.api.list(k); len(list) > 0 {
-			return fmt.Sprintf("%s %s is left", kindNames[k], list[0].key())
+	for _, o := range w.api.list(jobs) {
+		if !w.retries(o.(*job)) {
+			return "Job " + o.key() + " is left"
+		}
+	}
+	for _, o := range w.api.list(pods) {
+		if !w.retries(o.(*pod).job) {
+			return "Pod " + o.key() + " is left"
 		}
 	}
 	for _, c := range w.api.list(caches) {
@@ -108,6 +113,18 @@ func (w *world) unsettled() string {
 		}
 	}
 	return ""
+}
+
+// retries tells whether a Job only tries again what is recorded as failed: that
+// goes on for ever.
+func (w *world) retries(j *job) bool {
+	r, ok := w.api.objects[records]["/"+j.node].(*record)
+	for _, image := range j.images {
+		if !ok || stateOf(r, image, j.identity) != v1alpha2.ImageStateFailed {
+			return false
+		}
+	}
+	return true
 }
 
 // eligible is the simulation's own word on who gets work.
@@ -184,9 +201,9 @@ func (w *world) beIdle() {
 		w.breakPromise("never idle: %s", why)
 	}
 	p := w.processes[len(w.processes)-1]
-	before := p.writes
+	failures, before := w.failures(), p.writes
 	w.run(w.now + 15*time.Minute)
-	if !w.failures() && p.writes != before {
+	if !failures && p.writes != before {
 		w.breakPromise("%d writes in an idle quarter of an hour", p.writes-before)
 	}
 }
@@ -195,7 +212,7 @@ func (w *world) beIdle() {
 func (w *world) notIdle() string {
 	p := w.processes[len(w.processes)-1]
 	for _, o := range p.informers[nodes].list() {
-		if d := plan.Decide(p.input(o.(*node))); len(d.Actions) > 0 {
+		if d := plan.Decide(p.input(o.(*node))); len(d.Actions) > 0 && !w.onlyRetries(d.Actions) {
 			return fmt.Sprintf("on %s: %+v %q", o.head().name, d.Actions, d.Notes)
 		}
 	}
@@ -206,6 +223,12 @@ func (w *world) notIdle() string {
 		}
 	}
 	return ""
+}
+
+// onlyRetries tells whether there is only a retry that waits for a slot.
+func (w *world) onlyRetries(actions []plan.Action) bool {
+	create, ok := actions[0].(plan.CreateJob)
+	return ok && w.retries(newJob(&create.Spec))
 }
 
 // failures tells whether any pair failed.
