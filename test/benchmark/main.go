@@ -21,7 +21,7 @@ const (
 	node   = "worker1"
 	count  = 10
 	size   = "100MB"
-	rounds = 3
+	rounds = 5
 	report = "docs/benchmarks/one-node.md"
 )
 

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -74,28 +73,6 @@ func TestSlowImage(t *testing.T) {
 	}
 	w.holds(plainNode, append(small, slow)...)
 	w.fetchedOnce(plainNode)
-}
-
-// A fact worth knowing, and no promise of ours: what containerd makes of the
-// part of a blob that it had when a pull was canceled.
-func TestRuntimeAfterCanceledPull(t *testing.T) {
-	if !full() {
-		t.Skip("a fact about containerd: E2E_FULL=1 finds out")
-	}
-	w := newWorld(t, "canceled")
-	image := w.push("blob", "40MB")
-	w.rules(lab.Rule{Repository: w.namespace, BytesPerSecond: 4_000_000})
-	runtime, err := cluster.Runtime(w.ctx, plainNode)
-	w.check(err)
-	short, cancel := context.WithTimeout(w.ctx, 6*time.Second)
-	defer cancel()
-	if err := runtime.Pull(short, image); err == nil {
-		t.Fatal("40 MB came in 6 seconds at 4 MB/s")
-	}
-	w.check(runtime.Pull(w.ctx, image))
-	for digest, f := range w.fetched(plainNode) {
-		t.Logf("%.19s: %d requests, %d answers were partial, %d bytes in all", digest, f.requests, f.partial, f.bytes)
-	}
 }
 
 // fetchedOnce fails when the node has asked for any blob more than once.

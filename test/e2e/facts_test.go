@@ -1,0 +1,98 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
+)
+
+// The scenarios of this file find out facts that the design rests on. They are
+// no promises of ours; when one changes, the design may be made better.
+
+// A kubelet goes on with a pull when its pod is deleted.
+func TestFactKubeletGoesOnPulling(t *testing.T) {
+	w := newFact(t, "deleted")
+	image := w.push("blob", "40MB")
+	w.rules(lab.Rule{Repository: w.namespace, BytesPerSecond: 4_000_000})
+	pod := w.podWith(image)
+	w.create(pod)
+	time.Sleep(4 * time.Second)
+	w.check(cluster.API.Delete(w.ctx, pod, client.GracePeriodSeconds(1)))
+	began := time.Now()
+	w.check(lab.Poll(w.ctx, "the pod's end", time.Minute, func(ctx context.Context) (bool, string) {
+		err := cluster.API.Get(ctx, client.ObjectKeyFromObject(pod), pod)
+		return client.IgnoreNotFound(err) == nil && err != nil, string(pod.Status.Phase)
+	}))
+	t.Logf("the pod was gone %s after its deletion", time.Since(began))
+	w.holds(plainNode, image)
+	w.fetchedOnce(plainNode)
+}
+
+// containerd keeps the part of a blob that it had when a pull was canceled,
+// and asks for the rest.
+func TestFactRuntimeResumes(t *testing.T) {
+	w := newFact(t, "canceled")
+	image := w.push("blob", "40MB")
+	w.rules(lab.Rule{Repository: w.namespace, BytesPerSecond: 4_000_000})
+	runtime, err := cluster.Runtime(w.ctx, plainNode)
+	w.check(err)
+	short, cancel := context.WithTimeout(w.ctx, 6*time.Second)
+	defer cancel()
+	if err := runtime.Pull(short, image); err == nil {
+		t.Fatal("40 MB came in 6 seconds at 4 MB/s")
+	}
+	w.check(runtime.Pull(w.ctx, image))
+	seen, resumed := "", false
+	for digest, f := range w.fetched(plainNode) {
+		seen += fmt.Sprintf("%.19s: %d requests, %d answers were partial, %d bytes in all\n", digest, f.requests, f.partial, f.bytes)
+		resumed = resumed || f.partial == 1
+	}
+	t.Log(seen)
+	if !resumed {
+		t.Error("nothing was resumed")
+	}
+}
+
+func newFact(t *testing.T, name string) *world {
+	t.Helper()
+	if !full() {
+		t.Skip("a fact about Kubernetes: E2E_FULL=1 finds out")
+	}
+	return newWorld(t, name)
+}
+
+// podWith mounts an image as a pull Job does.
+func (w *world) podWith(image string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "fact"},
+		Spec: corev1.PodSpec{
+			NodeName:      plainNode,
+			RestartPolicy: corev1.RestartPolicyNever,
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To[int64](65532),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Volumes: []corev1.Volume{{Name: "image", VolumeSource: corev1.VolumeSource{
+				Image: &corev1.ImageVolumeSource{Reference: image},
+			}}},
+			Containers: []corev1.Container{{
+				Name: "pause", Image: "registry.k8s.io/pause:3.10.1",
+				VolumeMounts: []corev1.VolumeMount{{Name: "image", MountPath: "/image", ReadOnly: true}},
+				SecurityContext: &corev1.SecurityContext{
+					AllowPrivilegeEscalation: ptr.To(false),
+					Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				},
+			}},
+		},
+	}
+}
