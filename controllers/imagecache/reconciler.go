@@ -150,5 +150,5 @@ func (r *Reconciler) inFlight(ctx context.Context) (map[string]map[plan.Key]bool
 // debounce is how long changes of nodes and records are gathered before the
 // status is written: longer the more nodes there are, since each may change it.
 func debounce(nodes int) time.Duration {
-	return min(max(time.Duration(nodes)*10*time.Millisecond, 100*time.Millisecond), 5*time.Second)
+	return min(max(time.Duration(nodes)*10*time.Millisecond, 20*time.Millisecond), 5*time.Second)
 }
