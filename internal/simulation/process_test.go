@@ -139,6 +139,9 @@ func (p *process) handle(before object, c change) {
 	case *cache:
 		old, _ := before.(*cache)
 		if old != nil && !c.deleted && old.generation == o.generation && old.uid == o.uid {
+			// Our own status write. The loop may have found nothing to write since
+			// because it still saw the status before, so it must look again.
+			p.alarm(key{status: true, name: o.key()}, p.debounce())
 			return
 		}
 		p.enqueue(key{status: true, name: o.key()})
@@ -154,8 +157,14 @@ func (p *process) handle(before object, c change) {
 // enqueueCaches wakes the status loop, gathered over a moment.
 func (p *process) enqueueCaches() {
 	for _, o := range p.informers[caches].list() {
-		p.alarm(key{status: true, name: o.key()}, 500*time.Millisecond)
+		p.alarm(key{status: true, name: o.key()}, p.debounce())
 	}
+}
+
+// debounce is how long changes are gathered, as in controllers/imagecache.
+func (p *process) debounce() time.Duration {
+	nodes := len(p.informers[nodes].view)
+	return min(max(time.Duration(nodes)*10*time.Millisecond, 20*time.Millisecond), 5*time.Second)
 }
 
 func (p *process) enqueue(k key) {

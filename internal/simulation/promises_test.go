@@ -20,8 +20,10 @@ type promises struct {
 	blobs map[types.UID]map[string]bool
 	// sequences are the highest of each NodeCache uid.
 	sequences map[types.UID]int64
-	// accounted are the Jobs whose outcome a written record has taken in.
-	accounted map[types.UID]bool
+	// accounted are the Jobs whose outcome a written record has taken in. Two
+	// Jobs can have one number: one made on a decision that was seconds old when
+	// another had come and gone. Either accounts for it; what is lost is tried again.
+	accounted map[numbered]bool
 	// recordOf is the NodeCache uid each Job name was made for.
 	recordOf map[string]types.UID
 	// sizes are what nodes have reported.
@@ -33,11 +35,17 @@ type promises struct {
 	pulls         int
 }
 
+// numbered is a Job as a record counts it.
+type numbered struct {
+	record   types.UID
+	sequence int64
+}
+
 func newPromises(w *world) *promises {
 	return &promises{
 		world: w, wanted: map[string]bool{}, pulled: map[types.UID]map[plan.Key]bool{},
 		blobs: map[types.UID]map[string]bool{}, sequences: map[types.UID]int64{},
-		accounted: map[types.UID]bool{}, recordOf: map[string]types.UID{}, sizes: map[string]int64{},
+		accounted: map[numbered]bool{}, recordOf: map[string]types.UID{}, sizes: map[string]int64{},
 		ours: map[types.UID]bool{}, meddled: map[types.UID]bool{},
 	}
 }
@@ -144,7 +152,7 @@ func (p *promises) creating(ps *pass, j *job) {
 func (p *promises) recorded(ps *pass, sequence int64) {
 	for i := range ps.in.Jobs {
 		if j := &ps.in.Jobs[i]; !j.Gone && j.Sequence <= sequence {
-			p.accounted[j.UID] = true
+			p.accounted[numbered{ps.in.Record.UID, j.Sequence}] = true
 		}
 	}
 }
@@ -155,7 +163,7 @@ func (p *promises) deleting(ps *pass, j *job) {
 	switch {
 	case ps.node == nil || ps.node.uid != j.nodeUID:
 	case ps.seen == nil || ps.seen.uid != p.recordOf[j.key()]:
-	case p.accounted[j.uid], p.meddled[j.nodeUID]:
+	case p.accounted[numbered{ps.seen.uid, j.sequence}], p.meddled[j.nodeUID]:
 	default:
 		p.world.breakPromise("Job %s is deleted and its outcome is not recorded", j.name)
 	}
