@@ -108,6 +108,9 @@ func happened(event watch.Event) []string {
 	case *v1alpha2.NodeCache:
 		return []string{fmt.Sprintf("record: %d cached, sequence %d", object.Status.Cached, object.Status.Sequence)}
 	case *v1alpha2.ImageCache:
+		if object.Status.Status == "" {
+			return []string{"ImageCache created"}
+		}
 		return []string{fmt.Sprintf("status: %s %s", object.Status.Status, object.Status.Progress)}
 	}
 	return nil
