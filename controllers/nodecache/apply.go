@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -102,14 +104,19 @@ func (r *Reconciler) deleteJob(ctx context.Context, job *batchv1.Job) error {
 func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.JobSpec) (time.Duration, error) {
 	job := jobs.Pull(*spec, r.Options.Jobs)
 	key := client.ObjectKeyFromObject(job)
-	if !r.pacer.Reserve(key, seen.input.Node.Name, seen.input.Now) {
+	if !r.pacer.Reserve(key, namespacedName(spec.Beside), seen.input.Node.Name, seen.input.Now) {
 		return slotWait, nil
+	}
+	if err := r.current(ctx, seen.cache); err != nil {
+		r.pacer.Release(key)
+		return 0, err
 	}
 	limited, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	err := r.Client.Create(limited, job)
 	switch {
 	case err == nil:
+		r.pacer.Confirm(key, job.UID)
 		return 0, nil
 	case apierrors.IsAlreadyExists(err):
 		return r.existing(ctx, seen, spec, key)
@@ -123,6 +130,29 @@ func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.J
 	}
 }
 
+// current returns a conflict when the NodeCache is not the newest any more: a
+// Job planned on an old record could have the number of one that was recorded
+// and deleted since.
+func (r *Reconciler) current(ctx context.Context, seen *v1alpha2.NodeCache) error {
+	limited, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	var now v1alpha2.NodeCache
+	if err := r.Reader.Get(limited, client.ObjectKeyFromObject(seen), &now); err != nil {
+		return wrap(err, "get NodeCache")
+	}
+	if now.ResourceVersion != seen.ResourceVersion {
+		return apierrors.NewConflict(schema.GroupResource{Group: v1alpha2.GroupVersion.Group, Resource: "nodecaches"},
+			seen.Name, errors.New("the record was written since it was read"))
+	}
+	return nil
+}
+
+// namespacedName parses "namespace/name".
+func namespacedName(s string) types.NamespacedName {
+	namespace, name, _ := strings.Cut(s, "/")
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
+
 // existing deals with a Job of the name we chose: ours from a moment ago, or
 // somebody else's, which costs us a number.
 func (r *Reconciler) existing(ctx context.Context, seen *observed, spec *plan.JobSpec, key types.NamespacedName) (time.Duration, error) {
@@ -132,7 +162,8 @@ func (r *Reconciler) existing(ctx context.Context, seen *observed, spec *plan.Jo
 		return time.Second, client.IgnoreNotFound(wrap(err, "get Job"))
 	}
 	parsed, err := jobs.Parse(&there)
-	if err == nil && parsed.NodeUID == spec.Node.UID && parsed.Owner == spec.Owner.UID {
+	if err == nil && parsed.NodeUID == spec.Node.UID {
+		r.pacer.Confirm(key, there.UID)
 		return time.Second, nil
 	}
 	r.pacer.Release(key)

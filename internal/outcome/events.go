@@ -75,6 +75,7 @@ func (r *reader) readProgress() {
 	if !r.undecided() || r.podEnded() || r.podGoing() || r.JobFinished {
 		return
 	}
+	r.out.Arrived = r.arrived()
 	current, pulling := r.current()
 	if pulling {
 		r.out.Pulling = r.pullingOf(current)
@@ -126,6 +127,22 @@ func (r *reader) over(begun *Event) bool {
 		return e.Time.After(begun.Time) || (e.Time.Equal(begun.Time) && other.full == subject.full)
 	})
 	return over
+}
+
+// arrived returns the undecided images whose latest event is that they were
+// pulled, or were there already.
+func (r *reader) arrived() []int {
+	var indexes []int
+	for i, image := range r.images {
+		last, found := r.newest(func(e *Event) bool {
+			subject, named := firstQuoted(e.Message)
+			return named && subject.full == image.full && (e.Reason == eventPulled || e.Reason == eventFailed)
+		})
+		if found && last.Reason == eventPulled && r.out.Images[i].Kind == Undecided {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes
 }
 
 // pullingOf returns which undecided image an event speaks of; nil for the

@@ -92,6 +92,12 @@ func needsEvents(images ...outcome.Image) outcome.Attempt {
 	return outcome.Attempt{Images: images, Started: begin, NeedEvents: true}
 }
 
+// with adds the images that events say are there.
+func with(a outcome.Attempt, arrived ...int) outcome.Attempt {
+	a.Arrived = arrived
+	return a
+}
+
 type readCase struct {
 	name string
 	in   outcome.Input

@@ -68,6 +68,9 @@ type Attempt struct {
 	Refused *Refusal
 	// Pulling is set while an image is known to be pulled.
 	Pulling *Pulling
+	// Arrived holds the indexes of undecided images that the kubelet's events
+	// say are on the node. A hint: nothing is recorded from it.
+	Arrived []int
 	// Started is when the kubelet took the pod; zero before.
 	Started time.Time
 	// NeedEvents asks for the events of the pod (or of the Job while it has
@@ -127,7 +130,7 @@ const (
 	NoPodDeadline = 10 * time.Minute
 	// NoProgressGrace is how long a pod may be without progress before its
 	// events are read; a pull is only ever called slow after this time.
-	NoProgressGrace = 20 * time.Second
+	NoProgressGrace = 10 * time.Second
 )
 
 // TogetherContainerName is the name of the container that stands for all

@@ -21,14 +21,16 @@ const (
 	largeImageBytes  = 512 << 20
 )
 
-// class orders the images a node is due: new ones first, then what failed,
+// class orders the images a node is due: those a slow Job has brought already,
+// new ones, then what failed,
 // then what must go alone because it may take long, and last what has already
 // taken too long: a few of those, each due again when the others have had their
 // time, would keep all other large images from a node for ever.
 type class int
 
 const (
-	fresh class = iota
+	brought class = iota
+	fresh
 	retry
 	alone
 	late
@@ -62,6 +64,9 @@ func (d *nodePlan) nextJob() {
 		Node: &d.in.Node, Identity: batch[0].want.Identity, Deadline: batch[0].owner.PullDeadline,
 	}
 	spec.Together = d.together(batch)
+	if d.slowJob != nil {
+		spec.Beside = d.slowJob.Namespace + "/" + d.slowJob.Name
+	}
 	for _, c := range batch {
 		spec.Images = append(spec.Images, *c.want)
 		d.notef("Job %d: pull %s for %s/%s", spec.Sequence, c.want.Image, c.owner.Namespace, c.owner.Name)
@@ -92,11 +97,15 @@ func (d *nodePlan) candidates() []candidate {
 func (d *nodePlan) classify(key Key) class {
 	rec := d.ledger.get(key)
 	switch {
+	case rec == nil && d.arrived(key):
+		return brought
 	case rec == nil && d.large(key.Image):
 		return alone
 	case rec == nil:
 		return fresh
 	case rec.State == v1alpha2.ImageStateCached:
+		return notDue
+	case rec.State == v1alpha2.ImageStateDeferred && d.heldBySlow(key):
 		return notDue
 	case rec.State == v1alpha2.ImageStateDeferred:
 		return alone
@@ -167,7 +176,7 @@ func (d *nodePlan) pick(due []candidate) []candidate {
 // is known, so as soon as any has failed each gets its own container again. The
 // exec method runs each image, so it has one for each in any case.
 func (d *nodePlan) together(batch []candidate) bool {
-	if len(batch) < 2 || batch[0].class != fresh || d.in.Node.Method != MethodImageVolume {
+	if len(batch) < 2 || batch[0].class > fresh || d.in.Node.Method != MethodImageVolume {
 		return false
 	}
 	return !slices.ContainsFunc(d.ledger.status.Images, func(rec v1alpha2.ImageRecord) bool {

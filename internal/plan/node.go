@@ -10,10 +10,9 @@ import (
 )
 
 const (
-	// SlowPull is how long an image may be pulled before it gives way to the
-	// other images its node waits for: kubelets pull one at a time by default,
-	// so one large image from a slow registry would hold up all others.
-	SlowPull = 20 * time.Second
+	// SlowPull is how long an image may be pulled before the other images that
+	// its node waits for no longer wait for its Job.
+	SlowPull = 10 * time.Second
 	// pollInterval is how often a running Job is looked at without an event.
 	pollInterval = 5 * time.Second
 	// notStarted is how long a Job may wait for the kubelet to take its pod:
@@ -62,6 +61,8 @@ type nodePlan struct {
 	decision NodeDecision
 	// occupied means that the kubelet may still work on a Job of ours.
 	occupied bool
+	// slowJob is the Job that was left to its slow image and still runs.
+	slowJob  *Job
 	creating bool
 }
 
@@ -130,6 +131,9 @@ func (d *nodePlan) settleJobs() {
 		case j.NodeUID != d.in.Node.UID:
 			d.occupied = true
 			d.deleteJob(j, "its node was replaced")
+		case j.Sequence == d.in.Record.SlowJob:
+			d.judgeSlow(j)
+			d.lookAgain(pollInterval)
 		case j.Sequence <= recorded:
 			d.occupied = d.occupied || j.PodRunning
 			d.deleteJob(j, "its outcome is recorded")
@@ -141,6 +145,7 @@ func (d *nodePlan) settleJobs() {
 			d.lookAgain(pollInterval)
 		}
 	}
+	d.forgetSlow()
 }
 
 // judge looks at a Job that is not recorded yet.
@@ -156,9 +161,7 @@ func (d *nodePlan) judge(j *Job) {
 	case d.expired(j):
 		d.expire(j)
 	case slow >= 0:
-		d.notef("Job %d: %s pulls slowly and gives way", j.Sequence, j.Images[slow])
-		d.ledger.deferImage(Key{j.Images[slow], j.Identity}, d.in.Now)
-		d.record(j, j.Attempt)
+		d.setAside(j, slow)
 	}
 }
 
@@ -216,17 +219,38 @@ func undecided(j *Job) []int {
 
 // deadline returns when a Job's time is up. The clock of an image runs from
 // the kubelet's word that it began; without that word, each undecided image
-// has its share from the pod's start.
-func deadline(j *Job) time.Time {
+// has its share from the pod's start. The kubelet may say so and then wait for
+// another pull of ours, so an outcome since then starts the clock anew.
+func (d *nodePlan) deadline(j *Job) time.Time {
+	share, began := j.Deadline, j.Attempt.Started
 	if p := j.Attempt.Pulling; p != nil {
-		return p.Since.Add(j.Deadline)
+		began = p.Since
+	} else {
+		share *= time.Duration(max(1, len(undecided(j))))
 	}
-	return j.Attempt.Started.Add(j.Deadline * time.Duration(max(1, len(undecided(j)))))
+	if j.Sequence != d.ledger.status.SlowJob {
+		began = d.lastOutcome(began)
+	}
+	return began.Add(share)
 }
 
+// lastOutcome returns when the last outcome of this node was noted, if that
+// was after since.
+func (d *nodePlan) lastOutcome(since time.Time) time.Time {
+	for i := range d.ledger.status.Images {
+		if at := d.ledger.status.Images[i].Time.Time; at.After(since) {
+			since = at
+		}
+	}
+	return since
+}
+
+// expired tells whether a Job's time is up. Beside a slow pull it is not:
+// kubelets that pull one image at a time let the Job wait for it.
 func (d *nodePlan) expired(j *Job) bool {
 	if !j.Attempt.Started.IsZero() {
-		return !d.in.Now.Before(deadline(j))
+		waits := d.ledger.status.SlowJob != 0 && d.ledger.status.SlowJob != j.Sequence
+		return !waits && !d.in.Now.Before(d.deadline(j))
 	}
 	limit := notStarted
 	if d.in.Node.Unavailable != "" {
@@ -261,30 +285,4 @@ func tooLate(limit time.Duration) outcome.Image {
 		Kind: outcome.Failed, Reason: v1alpha2.ReasonPullDeadlineExceeded,
 		Message: fmt.Sprintf("the image was not pulled within %s", limit),
 	}
-}
-
-// slow returns the index of the image that should give way, -1 for none: it
-// has been pulled for SlowPull, has no record yet (nobody gives way twice),
-// and others wait.
-func (d *nodePlan) slow(j *Job) int {
-	p := j.Attempt.Pulling
-	if p == nil || d.in.Now.Sub(p.Since) < SlowPull {
-		return -1
-	}
-	key := Key{j.Images[p.Index], j.Identity}
-	if d.ledger.get(key) != nil || d.large(key.Image) {
-		return -1
-	}
-	if len(undecided(j)) > 1 || d.othersWait(j) {
-		return p.Index
-	}
-	return -1
-}
-
-// othersWait tells whether the node is due images that are not in the Job.
-func (d *nodePlan) othersWait(j *Job) bool {
-	return slices.ContainsFunc(d.wants, func(w Want) bool {
-		inJob := w.Identity == j.Identity && slices.Contains(j.Images, w.Image)
-		return !inJob && d.ledger.get(w.Key) == nil && d.active(&w) != nil
-	})
 }

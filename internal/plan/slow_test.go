@@ -32,8 +32,8 @@ func TestTime(t *testing.T) {
 		wait string
 	}{
 		"at work":                      {cache: two, job: jobFor(two, 15*time.Second, "a", "b")},
-		"pulled for 19 s":              {cache: two, job: jobFor(two, time.Minute, "a", "b").pulling(0, 19*time.Second)},
-		"pulled for 20 s gives way":    {cache: two, job: jobFor(two, time.Minute, "a", "b").pulling(0, 20*time.Second), want: map[string]string{"a": "Deferred "}},
+		"pulled for 9 s":               {cache: two, job: jobFor(two, time.Minute, "a", "b").pulling(0, 9*time.Second)},
+		"pulled for 10 s gives way":    {cache: two, job: jobFor(two, time.Minute, "a", "b").pulling(0, 10*time.Second), want: map[string]string{"a": "Deferred "}},
 		"alone and nothing else waits": {cache: one, job: jobFor(one, time.Minute, "a").pulling(0, 30*time.Second)},
 		"alone, and another waits":     {cache: two, job: jobFor(two, time.Minute, "a").pulling(0, 30*time.Second), want: map[string]string{"a": "Deferred "}},
 		"nobody gives way twice": {cache: two, job: jobFor(two, time.Minute, "a").pulling(0, 30*time.Second),

@@ -144,6 +144,9 @@ type JobSpec struct {
 	Identity     string
 	Images       []Want
 	Deadline     time.Duration
+	// Beside is "namespace/name" of the Job of a slow image that goes on while
+	// this one runs; empty when there is none.
+	Beside string
 	// Together lets one container stand for all images: its start proves all
 	// of them, its failure names one.
 	Together bool

@@ -160,7 +160,7 @@ func jobName(spec *plan.JobSpec) string {
 func (ps *pass) create(spec *plan.JobSpec) {
 	p, w := ps.process, ps.process.world
 	j := newJob(spec)
-	if !p.pacer.reserve(j) {
+	if !p.pacer.reserve(j, spec.Beside) {
 		p.tell(ps.key, "Job %d waits for a slot", j.sequence)
 		p.done(ps.key, slotWait)
 		return

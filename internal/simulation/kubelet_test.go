@@ -11,8 +11,8 @@ import (
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
-// kubelet pulls on one node, one image at a time, the images of a pod in
-// order. Its image store lives as long as the node's uid.
+// kubelet pulls on one node, the images of a pod in order and one image at a
+// time, or one of each pod. Its image store lives as long as the node's uid.
 type kubelet struct {
 	world *world
 	name  string
@@ -21,12 +21,12 @@ type kubelet struct {
 	held map[string]map[string]bool
 	at   map[string]time.Time
 	work []*podWork
-	// pull is the number of the pull under way; 0 for none. An abort changes it.
-	pull, pulls int
+	// pulls counts the pulls.
+	pulls int
 	// up is false while the node is not ready, restarting after a restart.
 	up, refusing, stickNext bool
-	// finishes makes a pull outlive its pod; else it is canceled with it.
-	finishes bool
+	// parallel lets the kubelet pull for several pods at once.
+	parallel bool
 	// tokens are the pulls the kubelet may start at once (registryBurst).
 	tokens   float64
 	tokensAt time.Duration
@@ -38,7 +38,10 @@ type podWork struct {
 	results []outcome.Image
 	next    int
 	rounds  int
-	// pulling is when the pull under way began, if one has.
+	// pull is the number of the pull under way; 0 for none. An abort changes it.
+	pull int
+	// pulling is when the kubelet said that it begins the pull of the next
+	// image; it may then wait for the pull of another pod.
 	pulling time.Time
 	waiting bool
 	// stuck means that the pod never starts; its events may tell, or not.
@@ -48,7 +51,7 @@ type podWork struct {
 
 func newKubelet(w *world, n *node) *kubelet {
 	return &kubelet{
-		world: w, name: n.name, uid: n.uid, up: true, tokens: 10, finishes: !w.weather.steady && w.chance(0.5),
+		world: w, name: n.name, uid: n.uid, up: true, tokens: 10, parallel: !w.weather.steady && w.chance(0.3),
 		held: map[string]map[string]bool{}, at: map[string]time.Time{},
 	}
 }
@@ -98,7 +101,7 @@ func (k *kubelet) admit(p *pod) {
 		return
 	}
 	pw := &podWork{pod: p, results: make([]outcome.Image, len(p.job.images)), stuck: k.stickNext || k.world.chance(k.world.weather.stuck)}
-	pw.tells = k.finishes
+	pw.tells = k.world.chance(0.5)
 	k.stickNext = false
 	k.work = append(k.work, pw)
 	k.world.api.patch(p, func(o object) {
@@ -107,43 +110,67 @@ func (k *kubelet) admit(p *pod) {
 	})
 }
 
-// stop ends a pod that is being deleted. A pull under way is canceled, or the
-// pod waits for its end.
+// stop ends a pod that is being deleted. A kubelet that has begun to pull its
+// images goes on to the last of them: it does not cancel them.
 func (k *kubelet) stop(pw *podWork) {
 	pw.stopping = true
-	if !pw.pulling.IsZero() {
-		if k.finishes {
-			return
-		}
-		k.abort()
+	if pw.pulling.IsZero() {
+		_ = k.world.api.remove(pods, pw.pod.key(), pw.pod.uid)
 	}
-	_ = k.world.api.remove(pods, pw.pod.key(), pw.pod.uid)
 }
 
-// abort cancels the pull under way; what was fetched of it is lost.
+// abort cancels the pulls under way; what was fetched of them is lost.
 func (k *kubelet) abort() {
-	k.pull = 0
 	for _, pw := range k.work {
-		pw.pulling = time.Time{}
+		pw.pull, pw.pulling = 0, time.Time{}
 	}
 }
 
-// next starts the next pull when none is under way.
+// busy tells whether a pull is under way.
+func (k *kubelet) busy() bool {
+	return slices.ContainsFunc(k.work, func(pw *podWork) bool { return pw.pull != 0 })
+}
+
+// next starts what can be started: of each pod the image that is next.
 func (k *kubelet) next() {
-	if k.pull != 0 || !k.up {
+	if !k.up {
 		return
 	}
-	for _, pw := range k.work {
-		for !pw.stuck && !pw.stopping && !pw.waiting && pw.next < len(pw.results) {
-			if pw.results[pw.next].Kind != outcome.Pulled {
-				k.start(pw)
-				return
-			}
-			if pw.next++; pw.next == len(pw.results) {
-				k.show(pw)
-			}
+	for _, pw := range slices.Clone(k.work) {
+		if k.skip(pw) {
+			k.begin(pw)
 		}
 	}
+}
+
+// skip steps over the images an earlier round has pulled and tells whether
+// there is one to pull.
+func (k *kubelet) skip(pw *podWork) bool {
+	for !pw.stuck && !pw.waiting && pw.next < len(pw.results) {
+		if pw.results[pw.next].Kind != outcome.Pulled {
+			return pw.pull == 0
+		}
+		if pw.next++; pw.next == len(pw.results) {
+			k.show(pw)
+		}
+	}
+	return false
+}
+
+// begin starts the next pull of a pod, or lets it wait for another's.
+func (k *kubelet) begin(pw *podWork) {
+	if pw.pulling.IsZero() {
+		pw.pulling = k.world.time()
+	}
+	if k.parallel || !k.busy() || k.present(pw) {
+		k.start(pw)
+	}
+}
+
+// present tells whether the next image of a pod needs no pull.
+func (k *kubelet) present(pw *podWork) bool {
+	j := pw.pod.job
+	return k.held[j.images[pw.next]][j.identity] && !j.always[pw.next]
 }
 
 // start begins the pull of the next image of a pod.
@@ -151,16 +178,15 @@ func (k *kubelet) start(pw *podWork) {
 	w := k.world
 	image := pw.pod.job.images[pw.next]
 	k.pulls++
-	k.pull = k.pulls
-	number := k.pull
-	pw.pulling = w.time()
+	pw.pull = k.pulls
+	number := pw.pull
 	w.promises.pulling(k, pw.pod.job, image)
 	result, takes := k.try(pw.pod.job, pw.next)
 	w.after(takes, func() {
-		if k.pull != number {
+		if pw.pull != number {
 			return
 		}
-		k.pull, pw.pulling = 0, time.Time{}
+		pw.pull, pw.pulling = 0, time.Time{}
 		k.end(pw, image, result)
 		k.next()
 	})
@@ -207,9 +233,10 @@ func (k *kubelet) end(pw *podWork, image string, result outcome.Image) {
 	pw.results[pw.next] = result
 	pw.next++
 	switch {
+	case pw.next < len(pw.results):
 	case pw.stopping:
 		_ = k.world.api.remove(pods, pw.pod.key(), pw.pod.uid)
-	case pw.next == len(pw.results):
+	default:
 		k.show(pw)
 	}
 }

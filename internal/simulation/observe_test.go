@@ -169,10 +169,22 @@ func (w *world) readEvents(pd *pod, a *outcome.Attempt) {
 		case pw.pod.uid != pd.uid:
 		case pw.stuck && pw.tells:
 			fill(a, outcome.Image{Kind: outcome.Failed, Reason: v1alpha2.ReasonPodStuck, Message: "FailedMount"})
-		case !pw.pulling.IsZero() && a.Images[pw.next].Kind == outcome.Undecided:
+		case pw.next < len(a.Images) && !pw.pulling.IsZero() && a.Images[pw.next].Kind == outcome.Undecided:
 			a.Pulling = &outcome.Pulling{Index: pw.next, Since: pw.pulling.Truncate(time.Second)}
+			a.Arrived = arrived(pw, a)
 		}
 	}
+}
+
+// arrived are the images whose pull the events of a pod have told of.
+func arrived(pw *podWork, a *outcome.Attempt) []int {
+	var indexes []int
+	for i := range pw.next {
+		if pw.results[i].Kind == outcome.Pulled && a.Images[i].Kind == outcome.Undecided {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes
 }
 
 func open(a *outcome.Attempt) bool {

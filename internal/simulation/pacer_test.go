@@ -37,8 +37,8 @@ type slot struct {
 func newPacer(p *process) *pacer { return &pacer{process: p, slots: map[string]slot{}} }
 
 // reserve takes a slot for a Job before it is created.
-func (p *pacer) reserve(j *job) bool {
-	if p.busy(j.node) {
+func (p *pacer) reserve(j *job, beside string) bool {
+	if p.busy(j, beside) {
 		return false
 	}
 	surge := p.process.world.settings.surge
@@ -53,10 +53,11 @@ func (p *pacer) reserve(j *job) bool {
 	return true
 }
 
-// busy tells whether a Job of the node has a slot.
-func (p *pacer) busy(node string) bool {
-	for _, s := range p.slots {
-		if s.node == node {
+// busy tells whether a Job of the node has a slot, other than the one this Job
+// may run beside.
+func (p *pacer) busy(j *job, beside string) bool {
+	for name, s := range p.slots {
+		if s.node == j.node && (name != beside || name == j.key()) {
 			return true
 		}
 	}

@@ -79,7 +79,14 @@ func (p *promises) check(before object, c change) {
 	}
 }
 
-// jobsAreFew: never more unfinished Jobs than the cap, and one on a node.
+// setAside tells whether a Job is left to its slow image.
+func (p *promises) setAside(j *job) bool {
+	r, ok := p.world.api.objects[records]["/"+j.node].(*record)
+	return ok && r.status.NodeUID == j.nodeUID && r.status.SlowJob == j.sequence
+}
+
+// jobsAreFew: never more unfinished Jobs than the cap, and one on a node, but
+// for one that is left to its slow image.
 func (p *promises) jobsAreFew(made *job) {
 	unfinished := 0
 	for _, o := range p.world.api.objects[jobs] {
@@ -88,7 +95,7 @@ func (p *promises) jobsAreFew(made *job) {
 			continue
 		}
 		unfinished++
-		if j != made && j.nodeUID == made.nodeUID && !j.deleting {
+		if j != made && j.nodeUID == made.nodeUID && !j.deleting && !p.setAside(j) {
 			p.world.breakPromise("two unfinished Jobs on node %s: %s and %s", j.node, j.name, made.name)
 		}
 	}

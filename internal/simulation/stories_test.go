@@ -85,9 +85,9 @@ var stories = map[string]func(*world){
 		w.apply("default", "ten", everywhere(images...))
 		w.wait(7 * time.Minute)
 	},
-	"slow-image-gives-way": func(w *world) {
+	"slow-image-among-others": func(w *world) {
 		w.begin(1)
-		images := append(w.named("slow", 1, 4000), w.named("app", 3, 20)...)
+		images := append(w.named("app", 2, 20), append(w.named("slow", 1, 4000), w.named("behind", 2, 20)...)...)
 		w.apply("default", "mixed", everywhere(images...))
 		w.wait(4 * time.Minute)
 	},

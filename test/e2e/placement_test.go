@@ -42,14 +42,14 @@ func TestNodeAddedLater(t *testing.T) {
 }
 
 // addNode adds a node until the scenario ends.
-func (w *world) addNode(name string) {
+func (w *world) addNode(name string, flags ...string) {
 	w.Helper()
 	w.Cleanup(func() {
 		if err := cluster.RemoveNode(context.Background(), name); err != nil {
 			w.Errorf("clean up: %v", err)
 		}
 	})
-	w.check(cluster.AddNode(w.ctx, name))
+	w.check(cluster.AddNode(w.ctx, name, flags...))
 }
 
 // Names as long as the API server allows are no trouble.

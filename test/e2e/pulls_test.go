@@ -4,6 +4,9 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,36 +46,77 @@ func TestMissingImageAmongLargeOnes(t *testing.T) {
 	}
 }
 
-// A large image from a slow registry holds up those that its kubelet pulls
-// after it, but fails none of them, and nothing is fetched twice.
-//
-// It cannot give way: a kubelet goes on with a pull when its pod is deleted
-// (it calls its runtime without the pod's cancellation, see SyncPod in
-// k8s.io/kubernetes/pkg/kubelet/kubelet.go and issue 113606), and pulls one
-// image at a time unless serializeImagePulls is off.
+// A large image from a slow registry fails nothing, and what its kubelet has
+// pulled before it is cached while it still pulls. What comes after it waits
+// for it, because kubelets pull one image at a time by default and go on with a
+// pull when its pod is deleted (SyncPod in k8s.io/kubernetes/pkg/kubelet/kubelet.go
+// calls the runtime without the pod's cancellation).
 func TestSlowImage(t *testing.T) {
 	w := newWorld(t, "slow")
-	megabytes, rate := 120, 4
-	if full() {
-		megabytes = 200
-	}
-	slow := w.push("slow", fmt.Sprintf("%dMB", megabytes))
-	small := []string{w.push("a", "1MB"), w.push("b", "1MB"), w.push("c", "1MB")}
-	w.rules(lab.Rule{Repository: w.namespace + "/slow", BytesPerSecond: int64(rate) * 1_000_000})
+	slow, seconds := w.slowImage()
+	before := []string{w.push("a", "1MB"), w.push("b", "1MB")}
+	after := []string{w.push("c", "1MB")}
+	cache := w.cache("slow", slices.Concat(before, []string{slow}, after), onNode(plainNode))
+	w.passesBy(cache, 2, seconds)
+	w.holds(plainNode, before...)
+	w.settles(cache, seconds)
+	w.holds(plainNode, slices.Concat(before, after, []string{slow})...)
+	w.fetchedOnce(plainNode)
+}
 
-	cache := w.cache("slow", append([]string{slow}, small...), onNode(plainNode))
-	began, pull := time.Now(), time.Duration(megabytes/rate)*time.Second
+// On a kubelet that pulls in parallel all others pass a slow image, also those
+// that come after it.
+func TestSlowImageOnParallelKubelet(t *testing.T) {
+	w := newWorld(t, "parallel")
+	config := filepath.Join(t.TempDir(), "kubelet.yaml")
+	w.check(os.WriteFile(config, []byte("serializeImagePulls: false\nmaxParallelImagePulls: 5\n"), 0o600))
+	const node = "parallel"
+	w.addNode(node, "--kubelet-config="+config)
+	slow, seconds := w.slowImage()
+	others := []string{w.push("a", "1MB"), w.push("b", "1MB"), w.push("c", "1MB")}
+	cache := w.cache("slow", append([]string{slow}, others...), onNode(node))
+	w.passesBy(cache, 3, seconds)
+	w.holds(node, others...)
+	w.lacks(node, slow)
+	w.settles(cache, seconds)
+	w.holds(node, slow)
+	w.fetchedOnce(node)
+}
+
+// slowImage pushes a large image to a throttled repository and returns how
+// long its pull takes.
+func (w *world) slowImage() (image string, takes time.Duration) {
+	w.Helper()
+	megabytes, rate := 160, 4
+	if full() {
+		megabytes = 240
+	}
+	image = w.push("slow", fmt.Sprintf("%dMB", megabytes))
+	w.rules(lab.Rule{Repository: w.namespace + "/slow", BytesPerSecond: int64(rate) * 1_000_000})
+	return image, time.Duration(megabytes/rate) * time.Second
+}
+
+// passesBy waits until so many others are cached while the slow image pulls.
+func (w *world) passesBy(cache *v1alpha2.ImageCache, others int32, slow time.Duration) {
+	w.Helper()
+	began := time.Now()
+	w.await(cache, fmt.Sprintf("%d cached beside the slow one", others), slow-5*time.Second, func(s *v1alpha2.ImageCacheStatus) bool {
+		return s.Cached == others && s.Pulling > 0
+	})
+	w.Logf("%d others were cached after %s, the slow image takes %s", others, time.Since(began), slow)
+}
+
+// settles waits until everything is cached; nothing may fail meanwhile.
+func (w *world) settles(cache *v1alpha2.ImageCache, slow time.Duration) {
+	w.Helper()
 	failed := int32(0)
-	w.await(cache, "Succeeded", pull+30*time.Second, func(s *v1alpha2.ImageCacheStatus) bool {
+	w.await(cache, "Succeeded", slow+30*time.Second, func(s *v1alpha2.ImageCacheStatus) bool {
 		failed = max(failed, s.Failed)
 		return s.Status == v1alpha2.ImageCacheActionStatusSucceeded
 	})
-	t.Logf("succeeded after %s, of which the slow image took %s", time.Since(began), pull)
 	if failed > 0 {
-		t.Errorf("%d pairs had failed meanwhile", failed)
+		w.Errorf("%d pairs had failed meanwhile", failed)
 	}
-	w.holds(plainNode, append(small, slow)...)
-	w.fetchedOnce(plainNode)
 }
 
 // fetchedOnce fails when the node has asked for any blob more than once.

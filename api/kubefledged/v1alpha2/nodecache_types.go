@@ -14,8 +14,9 @@ const (
 	ImageStateCached ImageState = "Cached"
 	// ImageStateFailed means the last try failed.
 	ImageStateFailed ImageState = "Failed"
-	// ImageStateDeferred means the image pulls slowly and gave way to the
-	// others of its node; it is pulled alone when they are done.
+	// ImageStateDeferred means the image pulls slowly, so that the others of
+	// its Job no longer wait for it; it is settled by that Job (slowJob), or is
+	// pulled alone when they are done.
 	ImageStateDeferred ImageState = "Deferred"
 )
 
@@ -88,6 +89,10 @@ type NodeCacheStatus struct {
 	// sequence counts the Jobs recorded; it only grows and names the next Job.
 	// +optional
 	Sequence int64 `json:"sequence"`
+	// slowJob is the number of the Job that still pulls a Deferred image beside
+	// the current one; 0 when there is none.
+	// +optional
+	SlowJob int64 `json:"slowJob,omitempty"`
 	// cached is the number of images in state Cached.
 	// +optional
 	Cached int32 `json:"cached"`

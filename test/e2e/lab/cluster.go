@@ -139,9 +139,10 @@ func (c *Cluster) Exec(ctx context.Context, node string, command ...string) (str
 	return c.Run(ctx, append([]string{"exec", "--node=" + node, "--"}, command...)...)
 }
 
-// AddNode adds a node and waits until it is ready.
-func (c *Cluster) AddNode(ctx context.Context, name string) error {
-	_, err := c.Run(ctx, "node", "add", name)
+// AddNode adds a node and waits until it is ready. flags are those of
+// "localcluster node add".
+func (c *Cluster) AddNode(ctx context.Context, name string, flags ...string) error {
+	_, err := c.Run(ctx, append([]string{"node", "add", name}, flags...)...)
 	return err
 }
 
