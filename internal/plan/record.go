@@ -69,7 +69,7 @@ func (l *ledger) note(key Key, result outcome.Image, now time.Time) {
 	}
 }
 
-// deferImage marks an image that gave way to the others of its node.
+// deferImage marks an image that the others of its node no longer wait for.
 func (l *ledger) deferImage(key Key, now time.Time) {
 	rec := l.put(key)
 	rec.State, rec.Time = v1alpha2.ImageStateDeferred, metav1.NewTime(now)
