@@ -17,8 +17,9 @@ COMMIT := $(or $(COMMIT),$(shell git rev-parse HEAD 2>/dev/null),unknown)
 
 VERSION_PACKAGE := github.com/kubefledged/kubefledged-operator/internal/version
 LDFLAGS = -s -w -X $(VERSION_PACKAGE).Version=$(VERSION) -X $(VERSION_PACKAGE).Commit=$(COMMIT)
+# The tag leaves tracing pages out of gRPC, a quarter of kubefledged-cri-client.
 # Paths are trimmed for releases only: the flag would split the build cache.
-GO_BUILD_FLAGS = $(if $(RELEASE),-trimpath) -ldflags "$(LDFLAGS)"
+GO_BUILD_FLAGS = -tags grpcnotrace $(if $(RELEASE),-trimpath) -ldflags "$(LDFLAGS)"
 
 LOCALCLUSTER := bin/localcluster
 # For another cluster: make deploy KUBECTL=kubectl
@@ -114,7 +115,7 @@ fmt-check: $(GOLANGCI_LINT)
 
 .PHONY: vet
 vet: ## Run go vet.
-	@for module in $(MODULES); do echo "go vet: $$module"; go vet -C $$module -tags e2e ./... || exit 1; done
+	@for module in $(MODULES); do echo "go vet: $$module"; go vet -C $$module -tags e2e,full ./... || exit 1; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters of .golangci.yaml and hack/conventions.
@@ -149,16 +150,18 @@ test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root nee
 test-unit: ## Run only the tests that need no API server.
 	KUBEBUILDER_ASSETS= go test -short ./...
 
+comma := ,
 # One package, so that its output appears as it comes.
-E2E = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -v $(if $(RUN),-run '$(RUN)') ./test/e2e
+E2E = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags $(if $(E2E_FULL),e2e$(comma)full,e2e) -count=1 -v $(if $(RUN),-run '$(RUN)') ./test/e2e
 
 .PHONY: e2e
 e2e: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
 	$(E2E) -timeout 20m
 
 .PHONY: e2e-full
-e2e-full: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios in their longer forms too.
-	E2E_FULL=1 $(E2E) -timeout 40m
+e2e-full: export E2E_FULL := 1
+e2e-full: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios in their longer forms, and those that find out facts.
+	$(E2E) -timeout 40m
 
 .PHONY: demo
 demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).

@@ -25,7 +25,8 @@ const (
 // retryAt returns when a failed image is due again on the node with this uid.
 func retryAt(rec *v1alpha2.ImageRecord, node types.UID) time.Time {
 	first, most := transientFirst, transientMost
-	if outcome.Permanent(rec.Reason) {
+	// What took too long takes the node's one pull slot for as long again.
+	if outcome.Permanent(rec.Reason) || rec.Reason == v1alpha2.ReasonPullDeadlineExceeded {
 		first, most = permanentFirst, permanentMost
 	}
 	seed := string(node) + rec.Image + rec.Identity + strconv.Itoa(int(rec.Attempts))

@@ -22,6 +22,7 @@ func TestRetryAt(t *testing.T) {
 		"no attempts":       {v1alpha2.ReasonRegistryUnavailable, 0, 10 * time.Second},
 		"permanent, first":  {v1alpha2.ReasonImageNotFound, 1, 5 * time.Minute},
 		"permanent, second": {v1alpha2.ReasonUnauthorized, 2, 10 * time.Minute},
+		"took too long":     {v1alpha2.ReasonPullDeadlineExceeded, 1, 5 * time.Minute},
 		"permanent, most":   {v1alpha2.ReasonInvalidImageName, 1000, time.Hour},
 	}
 	for name, tc := range tests {

@@ -85,7 +85,7 @@ func (d *nodePlan) candidates() []candidate {
 		if owner == nil {
 			continue
 		}
-		c := candidate{want: want, owner: owner, class: d.classify(want.Key)}
+		c := candidate{want: want, owner: owner, class: d.classify(want)}
 		c.size = d.sizeOr(want.Image, math.MaxInt64)
 		if c.class != notDue {
 			due = append(due, c)
@@ -94,8 +94,8 @@ func (d *nodePlan) candidates() []candidate {
 	return due
 }
 
-func (d *nodePlan) classify(key Key) class {
-	rec := d.ledger.get(key)
+func (d *nodePlan) classify(want *Want) class {
+	key, rec := want.Key, d.ledger.get(want.Key)
 	switch {
 	case rec == nil && d.arrived(key):
 		return brought
@@ -110,7 +110,7 @@ func (d *nodePlan) classify(key Key) class {
 	case rec.State == v1alpha2.ImageStateDeferred:
 		return alone
 	}
-	if wait := retryAt(rec, d.in.Node.UID).Sub(d.in.Now); wait > 0 {
+	if wait := retryAt(rec, d.in.Node.UID).Sub(d.in.Now); wait > 0 && !d.anotherMayTry(want, rec) {
 		d.lookAgain(wait)
 		return notDue
 	}
@@ -120,16 +120,29 @@ func (d *nodePlan) classify(key Key) class {
 	return retry
 }
 
-// active returns the claimant a pull of want is made for: one that gets work
-// on this node, the next one after each failure, because a quota or a policy
-// of one namespace must not keep the image from all. Nil when there is none.
-func (d *nodePlan) active(want *Want) *Cache {
+// anotherMayTry tells whether the image failed for its claimant's namespace and
+// not for itself, and another claimant has not been tried yet.
+func (d *nodePlan) anotherMayTry(want *Want, rec *v1alpha2.ImageRecord) bool {
+	ofNamespace := rec.Reason == v1alpha2.ReasonPodNotCreated || rec.Reason == v1alpha2.ReasonJobNotCreated
+	return ofNamespace && int(rec.Attempts) < len(d.open(want))
+}
+
+// open returns the claimants that get work on this node.
+func (d *nodePlan) open(want *Want) []*Cache {
 	var open []*Cache
 	for _, cache := range want.Claimants {
 		if Blocked(&d.in.Node, cache) == "" {
 			open = append(open, cache)
 		}
 	}
+	return open
+}
+
+// active returns the claimant a pull of want is made for: one that gets work
+// on this node, the next one after each failure, because a quota or a policy
+// of one namespace must not keep the image from all. Nil when there is none.
+func (d *nodePlan) active(want *Want) *Cache {
+	open := d.open(want)
 	if len(open) == 0 {
 		return nil
 	}

@@ -119,6 +119,29 @@ func TestOwnerRotation(t *testing.T) {
 	}
 }
 
+// A failure of one namespace does not make the other claimants wait.
+func TestAnotherNamespaceIsTriedAtOnce(t *testing.T) {
+	first := cache("first", "x")
+	second := cache("second", "x").with(func(c *Cache) { c.Created = now })
+	for name, tc := range map[string]struct {
+		reason   string
+		attempts int32
+		want     []string
+	}{
+		"one was tried":       {v1alpha2.ReasonPodNotCreated, 1, []string{"x"}},
+		"the Job was refused": {v1alpha2.ReasonJobNotCreated, 1, []string{"x"}},
+		"both were tried":     {v1alpha2.ReasonPodNotCreated, 2, nil},
+		"the image failed":    {v1alpha2.ReasonRegistryUnavailable, 1, nil},
+	} {
+		rec := failed("x", tc.reason, tc.attempts, time.Second)
+		rec.Claims = []int32{1, 2}
+		d := Decide(input(record(rec).claimed(1, first, second), first, second))
+		if diff := cmp.Diff(tc.want, d.created()); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
 func TestJobSpec(t *testing.T) {
 	c := cache("c", "x").with(func(c *Cache) { c.Identity, c.PullDeadline = "abc", time.Minute })
 	r := record()

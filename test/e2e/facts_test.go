@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && full
 
 package e2e
 
@@ -65,9 +65,6 @@ func TestFactRuntimeResumes(t *testing.T) {
 
 func newFact(t *testing.T, name string) *world {
 	t.Helper()
-	if !full() {
-		t.Skip("a fact about Kubernetes: E2E_FULL=1 finds out")
-	}
 	return newWorld(t, name)
 }
 
