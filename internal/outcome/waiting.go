@@ -94,7 +94,7 @@ func unwrap(reason, message string) (string, string) {
 }
 
 // heldBack tells whether the kubelet itself gave up the try: its limit on
-// pulls per second (images/helpers.go), or its end of the call was cancelled.
+// pulls per second (images/helpers.go), or its end of the call was canceled.
 // A "context canceled" from within the runtime means the same while the pod
 // goes; else it is the runtime's timeout for a pull without progress (CTRD
 // internal/cri/server/images/image_pull.go), a failure: not counting it would

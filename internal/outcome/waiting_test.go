@@ -143,9 +143,9 @@ func TestHeldBack(t *testing.T) {
 		{"of the helper", input(pod(wait(0, "ImagePullBackOff", `Back-off pulling image "`+helper+`": ErrImagePull: `+qps), end(1, 0, "Completed"))),
 			settled(notTried, pulled)},
 		{"of the init container", exec, settled(notTried, notTried)},
-		{"cancelled by the kubelet", input(pod(wait(0, "ErrImagePull", "rpc error: code = Canceled desc = context canceled"), end(1, 0, "Completed"))),
+		{"canceled by the kubelet", input(pod(wait(0, "ErrImagePull", "rpc error: code = Canceled desc = context canceled"), end(1, 0, "Completed"))),
 			settled(notTried, pulled)},
-		{"cancelled because the pod goes", input(going), settled(notTried, pulled)},
+		{"canceled because the pod goes", input(going), settled(notTried, pulled)},
 	})
 }
 
