@@ -1,13 +1,17 @@
 // Command kubefledged-cri-client is the helper that the containers of
-// KubeFledged's Jobs run on nodes. See internal/cri.
+// KubeFledged's Jobs run on nodes. See internal/cri/command.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/kubefledged/kubefledged-operator/internal/cri"
+	"github.com/kubefledged/kubefledged-operator/internal/cri/command"
 )
 
 const (
@@ -15,15 +19,20 @@ const (
 	exitUsage  = 2
 )
 
-func main() {
-	err := cri.Run(os.Args[1:], os.Stdout)
+func main() { os.Exit(run()) }
+
+func run() int {
+	// As process 1 of a container it would otherwise not hear that it should end.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := command.Run(ctx, os.Args[1:], os.Stdout)
 	if err == nil {
-		return
+		return 0
 	}
 	fmt.Fprintf(os.Stderr, "%s: %v\n", cri.ProgramName, err)
-	var usage *cri.UsageError
+	var usage *command.UsageError
 	if errors.As(err, &usage) {
-		os.Exit(exitUsage)
+		return exitUsage
 	}
-	os.Exit(exitFailed)
+	return exitFailed
 }

@@ -11,15 +11,6 @@ import (
 	"testing"
 )
 
-func readSelf(t *testing.T) []byte {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return readFile(t, self)
-}
-
 func readFile(t *testing.T, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(name)

@@ -1,10 +1,14 @@
-package cri
+package command
 
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kubefledged/kubefledged-operator/internal/cri"
 )
 
 func TestRun(t *testing.T) {
@@ -14,7 +18,7 @@ func TestRun(t *testing.T) {
 		wantUsage string
 	}{
 		"noop says nothing":        {args: []string{"noop"}},
-		"version":                  {args: []string{"version"}, wantOut: ProgramName + " dev"},
+		"version":                  {args: []string{"version"}, wantOut: cri.ProgramName + " dev"},
 		"help":                     {args: []string{"--help"}, wantOut: "install DIR"},
 		"no command":               {wantUsage: "no command given"},
 		"empty command":            {args: []string{""}, wantUsage: `unknown command ""`},
@@ -28,7 +32,7 @@ func TestRun(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := Run(tc.args, &out)
+			err := Run(t.Context(), tc.args, &out)
 			if tc.wantUsage == "" {
 				checkOutput(t, err, out.String(), tc.wantOut)
 				return
@@ -37,7 +41,7 @@ func TestRun(t *testing.T) {
 			if !errors.As(err, &usage) {
 				t.Fatalf("Run(%q) = %v, want a UsageError", tc.args, err)
 			}
-			for _, want := range []string{tc.wantUsage, "Usage: " + ProgramName} {
+			for _, want := range []string{tc.wantUsage, "Usage: " + cri.ProgramName} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q does not contain %q", err, want)
 				}
@@ -70,8 +74,18 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 
 func TestRunInstallCopiesThisProgram(t *testing.T) {
 	dir := t.TempDir()
-	if err := Run([]string{"install", dir}, &bytes.Buffer{}); err != nil {
+	if err := Run(t.Context(), []string{"install", dir}, &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
-	checkInstalled(t, dir, readSelf(t))
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, cri.ProgramName)); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the copy differs from this program: %v", err)
+	}
 }
