@@ -20,6 +20,10 @@ const (
 	notStarted = 10 * time.Minute
 	// notStartedAway is the same on a node that is not available.
 	notStartedAway = time.Minute
+	// endGrace is how long a recorded Job whose images are all there is left to
+	// end by itself: its container exits in milliseconds, while a kubelet takes
+	// one to two seconds to end a pod that is deleted, and the next Job waits.
+	endGrace = 5 * time.Second
 )
 
 // Decide decides what should happen on one node now. Its steps, in order:
@@ -134,6 +138,8 @@ func (d *nodePlan) settleJobs() {
 		case j.Sequence == d.in.Record.SlowJob:
 			d.judgeSlow(j)
 			d.lookAgain(pollInterval)
+		case j.Sequence <= recorded && d.ending(j):
+			d.occupied = true
 		case j.Sequence <= recorded:
 			d.occupied = d.occupied || j.PodRunning
 			d.deleteJob(j, "its outcome is recorded")
@@ -146,6 +152,20 @@ func (d *nodePlan) settleJobs() {
 		}
 	}
 	d.forgetSlow()
+}
+
+// ending tells whether a recorded Job is about to end by itself.
+func (d *nodePlan) ending(j *Job) bool {
+	if !j.PodRunning || j.Deleting || j.Gone {
+		return false
+	}
+	for i, image := range j.Images {
+		rec := d.ledger.get(Key{image, j.Identity})
+		if rec == nil || j.Attempt.Images[i].Kind != outcome.Pulled || d.in.Now.Sub(rec.Time.Time) >= endGrace {
+			return false
+		}
+	}
+	return true
 }
 
 // judge looks at a Job that is not recorded yet.

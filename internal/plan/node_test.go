@@ -143,3 +143,33 @@ func TestRefuseJobAndSkipSequence(t *testing.T) {
 type errForbidden struct{}
 
 func (errForbidden) Error() string { return "forbidden" }
+
+// A Job whose images are all there ends by itself in a moment; deleting its
+// pod while its container runs would take the kubelet longer.
+func TestRecordedJobMayEnd(t *testing.T) {
+	c := cache("c", "a")
+	for name, tc := range map[string]struct {
+		age   time.Duration
+		setup func(*Job)
+		want  []string
+	}{
+		"it runs":             {time.Second, func(*Job) {}, nil},
+		"it ran for too long": {endGrace, func(*Job) {}, []string{"delete"}},
+		"it has ended":        {time.Second, func(j *Job) { j.PodRunning = false }, []string{"delete"}},
+		"an image failed":     {time.Second, func(j *Job) { j.Attempt.Images = []outcome.Image{notFound} }, []string{"delete"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := cached("a")
+			rec.Time.Time = ago(tc.age)
+			r := record(rec).claimed(1, c)
+			r.Sequence, r.Cached = 1, 1
+			j := jobFor(c, time.Minute, "a").settled(pulled)
+			tc.setup(&j)
+			in := input(r, c)
+			in.Jobs = []Job{j}
+			if diff := cmp.Diff(tc.want, Decide(in).kinds()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -79,10 +79,11 @@ func (p *promises) check(before object, c change) {
 	}
 }
 
-// setAside tells whether a Job is left to its slow image.
+// setAside tells whether a Job is left to its slow image. Where the record is
+// gone, with its node or by a user, a create that was under way may still land.
 func (p *promises) setAside(j *job) bool {
 	r, ok := p.world.api.objects[records]["/"+j.node].(*record)
-	return ok && r.status.NodeUID == j.nodeUID && r.status.SlowJob == j.sequence
+	return !ok || r.status.NodeUID == j.nodeUID && r.status.SlowJob == j.sequence
 }
 
 // jobsAreFew: never more unfinished Jobs than the cap, and one on a node, but
