@@ -163,6 +163,15 @@ e2e-full: export E2E_FULL := 1
 e2e-full: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios in their longer forms, and those that find out facts.
 	$(E2E) -timeout 40m
 
+EVIDENCE := docs/evidence/e2e-full.txt
+
+.PHONY: evidence
+evidence: ## Run e2e-full and write its figures to docs/evidence.
+	$(MAKE) e2e-full | tee bin/e2e-full.log
+	@{ echo "make e2e-full at $(COMMIT), $$(nproc) cores, Linux $$(uname -r)"; \
+	  grep -E '^(--- |ok|FAIL)|_test.go:[0-9]+: ' bin/e2e-full.log | cut -c1-200; } > $(EVIDENCE)
+	@echo "wrote $(EVIDENCE)"
+
 .PHONY: demo
 demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).
 	@LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
