@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
@@ -195,4 +196,30 @@ func (w *world) awaitFailure(cache *v1alpha2.ImageCache, image, node, reason str
 func describe(s *v1alpha2.ImageCacheStatus) string {
 	return fmt.Sprintf("%s, cached %s, pulling %d, pending %d, failed %d, waiting %d %v, failures %v",
 		s.Status, s.Progress, s.Pulling, s.Pending, s.Failed, s.Waiting, s.Nodes.WaitingReasons, s.Failures)
+}
+
+// podWith mounts an image as a pull Job does.
+func (w *world) podWith(image string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "reader"},
+		Spec: corev1.PodSpec{
+			NodeName:      plainNode,
+			RestartPolicy: corev1.RestartPolicyNever,
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To[int64](65532),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Volumes: []corev1.Volume{{Name: "image", VolumeSource: corev1.VolumeSource{
+				Image: &corev1.ImageVolumeSource{Reference: image},
+			}}},
+			Containers: []corev1.Container{{
+				Name: "pause", Image: "registry.k8s.io/pause:3.10.1",
+				VolumeMounts: []corev1.VolumeMount{{Name: "image", MountPath: "/image", ReadOnly: true}},
+				SecurityContext: &corev1.SecurityContext{
+					AllowPrivilegeEscalation: ptr.To(false),
+					Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				},
+			}},
+		},
+	}
 }

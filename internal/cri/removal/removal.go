@@ -7,8 +7,9 @@
 // So this package looks first: at the image, its other names, and whoever uses
 // it. What it finds is judged by decide, which is pure.
 //
-// Between the last look and the removal there are some milliseconds. A pod that
-// begins to use the image in them pulls it again when it next starts.
+// Not seen are pods whose containers are made in the milliseconds after the last
+// look, and those that have this image and still wait for another one. Their
+// kubelet finds the image missing, and pulls it again unless told never to.
 package removal
 
 import (
