@@ -98,18 +98,23 @@ func (r *reader) heldBack(waiting *corev1.ContainerStateWaiting) bool {
 
 // failImage records the pull failure of image i.
 func (r *reader) failImage(i int, waiting *corev1.ContainerStateWaiting) {
+	r.out.Images[i] = r.failureOf(i, waiting)
+}
+
+// failureOf classifies the pull failure of image i.
+func (r *reader) failureOf(i int, waiting *corev1.ContainerStateWaiting) Image {
 	message := r.told(waiting, r.images[i])
 	reason, _ := unwrap(waiting.Reason, waiting.Message)
 	involved := append([]ref{r.helper}, r.images...)
 	switch verdict := classify(message, involved); {
 	case reason == "InvalidImageName":
-		r.out.Images[i] = fail(v1alpha2.ReasonInvalidImageName, message)
+		return fail(v1alpha2.ReasonInvalidImageName, message)
 	case reason == "SignatureValidationFailed":
-		r.out.Images[i] = fail(v1alpha2.ReasonSignatureValidationFailed, message)
+		return fail(v1alpha2.ReasonSignatureValidationFailed, message)
 	case reason == "RegistryUnavailable" && verdict == v1alpha2.ReasonImagePullFailed:
-		r.out.Images[i] = fail(v1alpha2.ReasonRegistryUnavailable, message)
+		return fail(v1alpha2.ReasonRegistryUnavailable, message)
 	default:
-		r.out.Images[i] = fail(verdict, message)
+		return fail(verdict, message)
 	}
 }
 

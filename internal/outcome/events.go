@@ -1,8 +1,11 @@
 package outcome
 
 import (
+	"regexp"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
@@ -75,7 +78,7 @@ func (r *reader) readProgress() {
 	if !r.undecided() || r.podEnded() || r.podGoing() || r.JobFinished {
 		return
 	}
-	r.out.Arrived = r.arrived()
+	r.out.Arrived, r.out.Failing = r.arrived(), r.failing()
 	current, pulling := r.current()
 	if pulling {
 		r.out.Pulling = r.pullingOf(current)
@@ -133,16 +136,45 @@ func (r *reader) over(begun *Event) bool {
 // pulled, or were there already.
 func (r *reader) arrived() []int {
 	var indexes []int
-	for i, image := range r.images {
-		last, found := r.newest(func(e *Event) bool {
-			subject, named := firstQuoted(e.Message)
-			return named && subject.full == image.full && (e.Reason == eventPulled || e.Reason == eventFailed)
-		})
-		if found && last.Reason == eventPulled && r.out.Images[i].Kind == Undecided {
+	for i := range r.images {
+		if last, found := r.lastOf(i); found && last.Reason == eventPulled && r.out.Images[i].Kind == Undecided {
 			indexes = append(indexes, i)
 		}
 	}
 	return indexes
+}
+
+// pullFailure is the kubelet's event of a failed pull, with its cause.
+var pullFailure = regexp.MustCompile(`(?s)^Failed to pull image "(?:[^"\\]|\\.)*": (.*)$`)
+
+// failing returns the undecided images whose latest event is that their pull
+// failed.
+func (r *reader) failing() map[int]Image {
+	var failures map[int]Image
+	for i := range r.images {
+		last, found := r.lastOf(i)
+		cause := pullFailure.FindStringSubmatch(last.Message)
+		if !found || cause == nil || r.out.Images[i].Kind != Undecided {
+			continue
+		}
+		waiting := &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: cause[1]}
+		if r.heldBack(waiting) {
+			continue
+		}
+		if failures == nil {
+			failures = map[int]Image{}
+		}
+		failures[i] = r.failureOf(i, waiting)
+	}
+	return failures
+}
+
+// lastOf returns the latest event about the end of image i's pull.
+func (r *reader) lastOf(i int) (Event, bool) {
+	return r.newest(func(e *Event) bool {
+		subject, named := firstQuoted(e.Message)
+		return named && subject.full == r.images[i].full && (e.Reason == eventPulled || e.Reason == eventFailed)
+	})
 }
 
 // pullingOf returns which undecided image an event speaks of; nil for the

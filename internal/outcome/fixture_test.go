@@ -98,6 +98,12 @@ func with(a outcome.Attempt, arrived ...int) outcome.Attempt {
 	return a
 }
 
+// failing adds an image that events say has failed.
+func failing(a outcome.Attempt, i int, failure outcome.Image) outcome.Attempt {
+	a.Failing = map[int]outcome.Image{i: failure}
+	return a
+}
+
 type readCase struct {
 	name string
 	in   outcome.Input

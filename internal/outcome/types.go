@@ -71,6 +71,10 @@ type Attempt struct {
 	// Arrived holds the indexes of undecided images that the kubelet's events
 	// say are on the node. A hint: nothing is recorded from it.
 	Arrived []int
+	// Failing maps the indexes of undecided images that the kubelet's events
+	// say have failed to that failure. A hint, for telling it early: the pod's
+	// status shows it when the last image is done.
+	Failing map[int]Image
 	// Started is when the kubelet took the pod; zero before.
 	Started time.Time
 	// NeedEvents asks for the events of the pod (or of the Job while it has

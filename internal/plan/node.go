@@ -182,13 +182,37 @@ func (d *nodePlan) judge(j *Job) {
 		d.expire(j)
 	case slow >= 0:
 		d.setAside(j, slow)
+	default:
+		d.tellEarly(j)
 	}
+}
+
+// tellEarly notes the failures that events tell of while other images of the
+// Job are still being pulled; when it is settled they are not counted again.
+func (d *nodePlan) tellEarly(j *Job) {
+	for i, image := range j.Images {
+		key := Key{image, j.Identity}
+		failure, fails := j.Attempt.Failing[i]
+		if _, wanted := d.wanted[key]; fails && wanted && d.ledger.get(key) == nil {
+			d.notef("Job %d: %s fails, %s", j.Sequence, key.Image, failure.Reason)
+			d.ledger.note(key, failure, d.in.Now)
+		}
+	}
+}
+
+// told tells whether a failure of this Job is recorded already.
+func (d *nodePlan) told(key Key, j *Job) bool {
+	rec := d.ledger.get(key)
+	return rec != nil && rec.State == v1alpha2.ImageStateFailed && rec.Time.After(j.Created)
 }
 
 // record notes what is decided of a Job and closes it.
 func (d *nodePlan) record(j *Job, attempt outcome.Attempt) {
 	for i, result := range attempt.Images {
 		key := Key{j.Images[i], j.Identity}
+		if result.Kind == outcome.Failed && d.told(key, j) {
+			continue
+		}
 		d.ledger.note(key, result, d.in.Now)
 		d.hold(key, j)
 		if result.Kind == outcome.Pulled || result.Kind == outcome.Failed {
@@ -294,7 +318,9 @@ func (d *nodePlan) expire(j *Job) {
 		attempt.Images[open[0]] = tooLate(j.Deadline)
 	default:
 		for _, i := range open {
-			d.ledger.deferImage(Key{j.Images[i], j.Identity}, d.in.Now)
+			if key := (Key{j.Images[i], j.Identity}); d.ledger.get(key) == nil {
+				d.ledger.deferImage(key, d.in.Now)
+			}
 		}
 	}
 	d.record(j, attempt)

@@ -62,6 +62,7 @@ func (d *nodePlan) judgeSlow(j *Job) {
 		}
 		d.endSlow(j, attempt)
 	default:
+		d.tellEarly(j)
 		d.slowJob = j
 	}
 }

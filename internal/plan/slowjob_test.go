@@ -115,3 +115,26 @@ func TestOneSlowJobAtATime(t *testing.T) {
 		t.Errorf("actions %v, requeue %s", d.kinds(), d.RequeueAfter)
 	}
 }
+
+// What events say has failed is told while the others are still pulled, and is
+// one attempt, not two, when the Job is settled.
+func TestFailureIsToldEarly(t *testing.T) {
+	c := cache("c", "gone", "big")
+	in := input(record().claimed(1, c), c)
+	j := jobFor(c, SlowPull-time.Second, "gone", "big").pulling(1, time.Second)
+	j.Attempt.Failing = map[int]outcome.Image{0: notFound}
+	in.Jobs = []Job{j}
+	s := Decide(in).written()
+	if s == nil || s.Sequence != 0 || find(s, "gone").Reason != v1alpha2.ReasonImageNotFound || find(s, "big") != nil {
+		t.Fatalf("written %+v", s)
+	}
+	in.Record.NodeCacheStatus = *s
+	if d := Decide(in); len(d.Actions) != 0 {
+		t.Errorf("told twice: %v", d.kinds())
+	}
+	in.Jobs[0] = j.settled(notFound, pulled)
+	s = Decide(in).written()
+	if rec := find(s, "gone"); rec.Attempts != 1 || find(s, "big").State != v1alpha2.ImageStateCached {
+		t.Errorf("%d attempts, want 1", rec.Attempts)
+	}
+}

@@ -171,7 +171,7 @@ func (w *world) readEvents(pd *pod, a *outcome.Attempt) {
 			fill(a, outcome.Image{Kind: outcome.Failed, Reason: v1alpha2.ReasonPodStuck, Message: "FailedMount"})
 		case pw.next < len(a.Images) && !pw.pulling.IsZero() && a.Images[pw.next].Kind == outcome.Undecided:
 			a.Pulling = &outcome.Pulling{Index: pw.next, Since: pw.pulling.Truncate(time.Second)}
-			a.Arrived = arrived(pw, a)
+			a.Arrived, a.Failing = arrived(pw, a), failing(pw, a)
 		}
 	}
 }
@@ -185,6 +185,17 @@ func arrived(pw *podWork, a *outcome.Attempt) []int {
 		}
 	}
 	return indexes
+}
+
+// failing are the images whose failure the events of a pod have told of.
+func failing(pw *podWork, a *outcome.Attempt) map[int]outcome.Image {
+	failures := map[int]outcome.Image{}
+	for i := range pw.next {
+		if pw.results[i].Kind == outcome.Failed && a.Images[i].Kind == outcome.Undecided {
+			failures[i] = pw.results[i]
+		}
+	}
+	return failures
 }
 
 func open(a *outcome.Attempt) bool {

@@ -46,6 +46,27 @@ func TestMissingImageAmongLargeOnes(t *testing.T) {
 	}
 }
 
+// A failure is told while others of the same Job are still being pulled: the
+// pod's status shows nothing until the last of them is done.
+func TestMissingImageIsToldEarly(t *testing.T) {
+	w := newWorld(t, "early")
+	images := []string{w.missing("gone")}
+	for i := range 5 {
+		images = append(images, w.push(fmt.Sprintf("steady-%d", i), "12MB"))
+	}
+	w.rules(lab.Rule{Repository: w.namespace, BytesPerSecond: 2_000_000}) // thirty seconds in all
+	cache := w.cache("early", images, onNode(plainNode))
+	began := time.Now()
+	w.awaitFailure(cache, images[0], plainNode, v1alpha2.ReasonImageNotFound, 20*time.Second)
+	t.Logf("told after %s, with %d cached", time.Since(began), cache.Status.Cached)
+	if cache.Status.Cached != 0 {
+		t.Errorf("%d images were cached before", cache.Status.Cached)
+	}
+	w.await(cache, "the others are cached", 45*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Cached == 5 && s.Failed == 1 })
+	w.holds(plainNode, images[1:]...)
+	w.fetchedOnce(plainNode)
+}
+
 // A large image from a slow registry fails nothing, and what its kubelet has
 // pulled before it is cached while it still pulls. What comes after it waits
 // for it, because kubelets pull one image at a time by default and go on with a
