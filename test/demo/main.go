@@ -35,11 +35,11 @@ func run(ctx context.Context, out io.Writer) error {
 	if name == "" {
 		name = "kubefledged"
 	}
-	cluster, err := lab.New(name, io.Discard)
-	if err != nil {
+	d := &demo{screen: newScreen(out, time.Now())}
+	var err error
+	if d.cluster, err = lab.New(name, d.screen); err != nil {
 		return err
 	}
-	d := &demo{cluster: cluster, screen: newScreen(out, time.Now())}
 	d.screen.title("KubeFledged: images are on the nodes before pods need them")
 	for _, step := range []struct {
 		title string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,9 @@ type screen struct {
 	began    time.Time
 	steps    int
 	terminal bool
+	// listening shows what programs say; rest is the line they have not ended.
+	listening bool
+	rest      []byte
 	// live is the progress line that stands on a terminal, or was printed last.
 	live string
 }
@@ -66,6 +70,22 @@ func (s *screen) progress(line string) {
 		s.say("%s", line)
 	}
 	s.live = line
+}
+
+// Write shows the lines of programs as progress while the screen listens.
+func (s *screen) Write(text []byte) (int, error) {
+	if !s.listening {
+		return len(text), nil
+	}
+	s.rest = append(s.rest, text...)
+	for {
+		line, rest, ended := bytes.Cut(s.rest, []byte("\n"))
+		if !ended {
+			return len(text), nil
+		}
+		s.rest = rest
+		s.progress(string(line))
+	}
 }
 
 // settle leaves the progress line where it is.

@@ -39,7 +39,11 @@ const (
 
 func (d *demo) startCluster(ctx context.Context) error {
 	d.screen.say("the first time, Kubernetes is compiled: 8 to 15 minutes on two cores")
-	if err := d.cluster.Up(ctx, len(nodes), "worker2=tier=backend"); err != nil {
+	d.screen.listening = true
+	err := d.cluster.Up(ctx, len(nodes), "worker2=tier=backend")
+	d.screen.listening = false
+	d.screen.settle()
+	if err != nil {
 		return err
 	}
 	output, err := d.cluster.Kubectl(ctx, "get", "nodes", "-L", "tier")
