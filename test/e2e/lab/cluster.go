@@ -14,10 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
@@ -44,6 +46,7 @@ type Cluster struct {
 // what the environment variable LOCALCLUSTER names, else bin/localcluster.
 // What programs say goes to log.
 func New(name string, log io.Writer) (*Cluster, error) {
+	ctrllog.SetLogger(logr.Discard()) // clients complain when nobody listens
 	root, err := findRoot()
 	if err != nil {
 		return nil, err
