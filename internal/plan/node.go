@@ -135,7 +135,7 @@ func (d *nodePlan) settleJobs() {
 		case j.NodeUID != d.in.Node.UID:
 			d.occupied = true
 			d.deleteJob(j, "its node was replaced")
-		case j.Sequence == d.in.Record.SlowJob:
+		case j.Sequence != 0 && j.Sequence == d.in.Record.SlowJob:
 			d.judgeSlow(j)
 			d.lookAgain(pollInterval)
 		case j.Sequence <= recorded && d.ending(j):

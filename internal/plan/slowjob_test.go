@@ -138,3 +138,15 @@ func TestFailureIsToldEarly(t *testing.T) {
 		t.Errorf("%d attempts, want 1", rec.Attempts)
 	}
 }
+
+// A pod of ours without a readable number is nobody's slow Job.
+func TestPodWithoutNumberWritesNothing(t *testing.T) {
+	c := cache("c", "a")
+	r := record(cached("a")).claimed(1, c)
+	r.Sequence, r.Cached = 1, 1
+	in := input(r, c)
+	in.Jobs = []Job{{Namespace: "default", Name: "odd", NodeUID: in.Node.UID, Gone: true, PodRunning: true}}
+	if d := Decide(in); len(d.Actions) != 0 {
+		t.Errorf("actions %v", d.kinds())
+	}
+}
