@@ -27,6 +27,22 @@ type Options struct {
 	JobsMaxSurge int
 	// PullMethod forces a pull method; empty chooses by each node's versions.
 	PullMethod plan.Method
+	// JobsPerRegistry caps unfinished Jobs that pull from one registry; 0 for none.
+	JobsPerRegistry int
+	// PullsPerNode is how many pull Jobs a node may have at once; 0 means 1.
+	PullsPerNode int
+	// VerifyInterval is the time between two verifications of a node; 0 for none.
+	VerifyInterval time.Duration
+	// UnselectedGrace is how long a relabeled node keeps images it is not
+	// selected for any more.
+	UnselectedGrace time.Duration
+	// RemovalDisabled leaves images on the nodes whatever happens.
+	RemovalDisabled bool
+	// RetainJobs keeps finished Jobs until their time to live has passed.
+	RetainJobs bool
+	// CRISocket is the path of the runtime's socket on every node; empty for
+	// what each node's annotation or runtime says.
+	CRISocket string
 	// Jobs says how Jobs are built.
 	Jobs jobs.Options
 	// Workers is the number of nodes looked at side by side.

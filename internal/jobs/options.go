@@ -23,6 +23,14 @@ type Options struct {
 	PriorityClassName string
 	// ExtraLabels and ExtraAnnotations go onto Jobs and pods; our own win.
 	ExtraLabels, ExtraAnnotations map[string]string
+	// RemovalNamespace is the namespace of the Jobs that remove images: their
+	// pods mount the runtime's socket, which Pod Security baseline refuses.
+	RemovalNamespace string
+	// RemovalHostNetwork puts the removal pods into the host's network.
+	RemovalHostNetwork bool
+	// RetainFor is how long finished Jobs are kept when they are retained; zero
+	// means TimeToLive.
+	RetainFor time.Duration
 	// CPU and CPULimit are the request and the limit of one container, Memory
 	// is both; zero means the default. A CPULimit below CPU counts as CPU.
 	CPU, CPULimit, Memory resource.Quantity

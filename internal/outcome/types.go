@@ -22,6 +22,13 @@ const (
 	// NotTried means the Job ended before this image was tried, or the kubelet
 	// held it back ("pull QPS exceeded"): no attempt is counted.
 	NotTried Kind = "NotTried"
+	// Absent means a verification did not find the image.
+	Absent Kind = "Absent"
+	// Removed means a removal was carried out: the image is not on the node.
+	Removed Kind = "Removed"
+	// Kept means a removal left the image, because other names of it are wanted
+	// or were never asked to be removed.
+	Kept Kind = "Kept"
 )
 
 // Image is the outcome of one image of a Job.

@@ -40,6 +40,14 @@ type Node struct {
 	// Reported maps the normalised references that the node reports to hold
 	// to what it says of them. A hint: it lags, and it is cut.
 	Reported map[string]Reported
+	// Listed is the number of images the node reports, whatever their names.
+	Listed int
+	// BootID changes with each start of the machine.
+	BootID string
+	// DiskPressure is true while the node reports it.
+	DiskPressure bool
+	// Socket is the path of the container runtime's socket on the node.
+	Socket string
 }
 
 // Reported is what a node says of one of its images.
@@ -77,6 +85,14 @@ type Cache struct {
 	Created         time.Time
 	// Deleting is true when the object is being deleted: it wants nothing new.
 	Deleting bool
+	// Purging is true when it is being deleted and its images are to go with it.
+	Purging bool
+	// Operation is the purge or refresh that was accepted last.
+	Operation Operation
+	// RefreshInterval is the time between two automatic refreshes; 0 for none.
+	RefreshInterval time.Duration
+	// Selectors is a hash of the node selectors of all lists.
+	Selectors string
 	// Suspend stops new work.
 	Suspend bool
 	Lists   []List
@@ -90,7 +106,7 @@ type Cache struct {
 	Tolerations []corev1.Toleration
 }
 
-// Key names a record of a NodeCache.
+// Key names a record of a NodeCache: a normalised reference and a pull identity.
 type Key struct{ Image, Identity string }
 
 // Want is one image that one or more ImageCaches want on a node.
@@ -104,13 +120,26 @@ type Want struct {
 	Claimants []*Cache
 }
 
+// JobKind is what a Job does.
+type JobKind string
+
+const (
+	// JobPull makes the kubelet pull images.
+	JobPull JobKind = "pull"
+	// JobVerify asks the kubelet whether images are there; nothing is pulled.
+	JobVerify JobKind = "verify"
+	// JobRemove removes images through the container runtime's socket.
+	JobRemove JobKind = "remove"
+)
+
 // Job is one of our Jobs on a node, with what is known of it.
 type Job struct {
+	Kind            JobKind
 	Namespace, Name string
 	UID             types.UID
 	// NodeUID is the uid of the node the Job was made for.
 	NodeUID types.UID
-	// Owner is the uid of the owning ImageCache.
+	// Owner is the uid of the owning ImageCache, or NodeCache of a removal.
 	Owner types.UID
 	// Sequence is the Job's number in the node's record.
 	Sequence int64
@@ -126,6 +155,8 @@ type Job struct {
 	Deleting bool
 	// Gone is true when the Job object is gone but its pod is not.
 	Gone bool
+	// Finished is true when the Job controller is done with the Job.
+	Finished bool
 	// PodRunning is true while the Job's pod exists and has not ended, so
 	// that the kubelet may still be pulling for it.
 	PodRunning bool
@@ -135,7 +166,9 @@ type Job struct {
 
 // JobSpec is a Job to create.
 type JobSpec struct {
-	// Owner is the ImageCache the Job belongs to.
+	Kind JobKind
+	// Owner is the ImageCache the Job belongs to; nil for a removal, which
+	// belongs to the NodeCache.
 	Owner *Cache
 	// NodeCacheUID and Sequence name the Job.
 	NodeCacheUID types.UID
@@ -147,6 +180,9 @@ type JobSpec struct {
 	// Beside is "namespace/name" of the Job of a slow image that goes on while
 	// this one runs; empty when there is none.
 	Beside string
+	// Keep are references that a removal must not touch: all that anybody
+	// wants or holds on the node.
+	Keep []string
 	// Together lets one container stand for all images: its start proves all
 	// of them, its failure names one.
 	Together bool
@@ -165,4 +201,18 @@ type Options struct {
 	ImagesPerJob int
 	// Sizes returns the size in bytes of an image, when any node has told it.
 	Sizes func(ref string) (int64, bool)
+	// RegistryOpen returns when a registry may be asked again that has
+	// answered 429 or 5xx; the zero time when it may be asked now. May be nil.
+	RegistryOpen func(registry string) time.Time
+	// VerifyInterval is the time between two verifications of a node; 0 for none.
+	VerifyInterval time.Duration
+	// UnselectedGrace is how long a node that is not selected any more, because
+	// its labels changed, keeps its images.
+	UnselectedGrace time.Duration
+	// RemovalDisabled leaves images on the nodes whatever happens.
+	RemovalDisabled bool
+	// RetainJobs keeps finished Jobs until their time to live has passed.
+	RetainJobs bool
+	// PullsPerNode is how many pull Jobs a node may have at once; 0 means 1.
+	PullsPerNode int
 }

@@ -24,6 +24,12 @@ const (
 	ConditionReasonNodesWaiting    = "NodesWaiting"
 	ConditionReasonSuspended       = "Suspended"
 	ConditionReasonNoFailures      = "NoFailures"
+	ConditionReasonPurging         = "Purging"
+	ConditionReasonPurged          = "Purged"
+	ConditionReasonNotPurged       = "NotPurged"
+	ConditionReasonRemoving        = "RemovingImages"
+	ConditionReasonRefreshing      = "RefreshingImages"
+	ConditionReasonRemovalFailed   = "ImageRemovalFailed"
 )
 
 // Reasons of a failed pair: status.failures[].reason and NodeCache image reasons.
@@ -58,6 +64,19 @@ const (
 	ReasonJobNotCreated = "JobNotCreated"
 	// ReasonPodStuck: the pod does not start (mounts, sandbox, network).
 	ReasonPodStuck = "PodStuck"
+	// ReasonImageVanished: a verification did not find the image any more.
+	ReasonImageVanished = "ImageVanished"
+	// ReasonImageInUse: not removed, a pod on the node uses the image.
+	ReasonImageInUse = "ImageInUse"
+	// ReasonImagePinned: not removed, the container runtime has it pinned.
+	ReasonImagePinned = "ImagePinned"
+	// ReasonImageShared: not removed, another name of the same image is wanted
+	// or was never asked to be removed. Not a failure.
+	ReasonImageShared = "ImageShared"
+	// ReasonImageRemovalFailed: any other failure of a removal.
+	ReasonImageRemovalFailed = "ImageRemovalFailed"
+	// ReasonRemovalDisabled: the controller runs with --removal=false.
+	ReasonRemovalDisabled = "RemovalDisabled"
 )
 
 // Reasons a node waits: status.nodes.waitingReasons.

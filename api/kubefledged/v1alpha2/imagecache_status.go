@@ -104,6 +104,23 @@ type ImageSummary struct {
 	PairCounts `json:",inline"`
 }
 
+// OperationStatus says how far a purge or refresh is.
+type OperationStatus struct {
+	// kind is purge or refresh.
+	Kind string `json:"kind"`
+	// id of the operation; grows with each one.
+	ID int64 `json:"id"`
+	// nodes is the number of selected nodes that can take it now.
+	// +optional
+	Nodes int32 `json:"nodes"`
+	// served is the number of those that have carried it out.
+	// +optional
+	Served int32 `json:"served"`
+	// completionTime is when the last of them had.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+}
+
 // ImageCacheStatus is what the controller has observed.
 type ImageCacheStatus struct {
 	// status is Processing, Succeeded, Failed or NoImagesPulledOrDeleted.
@@ -139,6 +156,13 @@ type ImageCacheStatus struct {
 	// +optional
 	Progress   string `json:"progress,omitempty"`
 	PairCounts `json:",inline"`
+	// removing is the number of image-on-node pairs whose claim of this
+	// ImageCache has ended and that are still to be removed.
+	// +optional
+	Removing int32 `json:"removing,omitempty"`
+	// lastOperation is the purge or refresh that was accepted last.
+	// +optional
+	LastOperation *OperationStatus `json:"lastOperation,omitempty"`
 	// nodes counts the nodes.
 	// +optional
 	Nodes NodeCounts `json:"nodes"`

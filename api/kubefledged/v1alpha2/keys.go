@@ -18,6 +18,18 @@ const (
 	AnnotationRefresh = "kubefledged.io/refresh-imagecache"
 )
 
+// AnnotationAccepted on an ImageCache is the last operation the controller has
+// accepted, as JSON: kind, id, generation, and the values that were asked with.
+// The controller writes it together with the removal of the user's annotation.
+const AnnotationAccepted = AnnotationOperation
+
+// FinalizerPurge on an ImageCache with deletionPolicy Purge lets the images be
+// removed before the object goes.
+const FinalizerPurge = "kubefledged.io/purge"
+
+// AnnotationCRISocket on a Node is kubeadm's: the socket of its container runtime.
+const AnnotationCRISocket = "kubeadm.alpha.kubernetes.io/cri-socket"
+
 // Annotations of our Jobs and pods: full values, which labels would cut.
 const (
 	// AnnotationImageCache is "namespace/name" of the owning ImageCache.
@@ -26,7 +38,7 @@ const (
 	AnnotationNode = "kubefledged.io/node"
 	// AnnotationNodeUID is the uid of the Node.
 	AnnotationNodeUID = "kubefledged.io/node-uid"
-	// AnnotationOperation is the Job's operation: pull.
+	// AnnotationOperation is the Job's operation: pull, verify or remove.
 	AnnotationOperation = "kubefledged.io/operation"
 	// AnnotationSequence is the Job's number in the node's record.
 	AnnotationSequence = "kubefledged.io/sequence"

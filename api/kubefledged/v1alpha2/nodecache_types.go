@@ -6,7 +6,7 @@ import (
 )
 
 // ImageState is what is known of one image on one node.
-// +kubebuilder:validation:Enum=Cached;Failed;Deferred
+// +kubebuilder:validation:Enum=Cached;Failed;Deferred;Missing;Removing
 type ImageState string
 
 const (
@@ -18,6 +18,24 @@ const (
 	// its Job no longer wait for it; it is settled by that Job (slowJob), or is
 	// pulled alone when they are done.
 	ImageStateDeferred ImageState = "Deferred"
+	// ImageStateMissing means the image was there and a verification did not
+	// find it any more; it is pulled again.
+	ImageStateMissing ImageState = "Missing"
+	// ImageStateRemoving means the last claim on the image ended by an edit or
+	// a purge: it is to be removed from the node. Its claims are those that ended.
+	ImageStateRemoving ImageState = "Removing"
+)
+
+// DueWork says what is to be done with an image though it is there.
+// +kubebuilder:validation:Enum=Pull;Verify
+type DueWork string
+
+const (
+	// DuePull means the image is to be pulled again: a refresh was asked for and
+	// its tag may have moved.
+	DuePull DueWork = "Pull"
+	// DueVerify means a Job is to look whether the image is still there.
+	DueVerify DueWork = "Verify"
 )
 
 // Claim is one ImageCache's hold on images of a node.
@@ -32,9 +50,15 @@ type Claim struct {
 	UID types.UID `json:"uid"`
 	// generation of the ImageCache that was last applied to this node.
 	Generation int64 `json:"generation"`
-	// operation is the id of the last purge or refresh served on this node.
+	// operation is the id of the last purge or refresh accepted on this node;
+	// it is served when no image of the claim is due or to be removed any more.
 	// +optional
 	Operation int64 `json:"operation,omitempty"`
+	// selectors is a hash of the ImageCache's node selectors as last applied: a
+	// node that is not selected any more although they did not change has been
+	// relabeled, and keeps its images for a while.
+	// +optional
+	Selectors string `json:"selectors,omitempty"`
 }
 
 // ImageRecord is what is known of one image, pulled with one identity, on one node.
@@ -44,13 +68,24 @@ type ImageRecord struct {
 	// identity is "node" for a pull without secrets, else a hash of namespace,
 	// service account and pull secret names: what one identity may use, another may not.
 	Identity string `json:"identity"`
-	// state is Cached, Failed or Deferred.
+	// state is Cached, Failed, Deferred, Missing or Removing.
 	State ImageState `json:"state"`
+	// due says what is to be done with the image though it is Cached.
+	// +optional
+	Due DueWork `json:"due,omitempty"`
+	// vanished counts how often in a row a verification did not find the image.
+	// +optional
+	Vanished int32 `json:"vanished,omitempty"`
+	// unselectedSince is when the node stopped being selected for the image; it
+	// is removed when that has lasted for the controller's --unselected-grace.
+	// +optional
+	UnselectedSince *metav1.Time `json:"unselectedSince,omitempty"`
 	// claims lists the ids of the claims that hold this image.
 	// +optional
 	// +listType=atomic
 	Claims []int32 `json:"claims,omitempty"`
-	// attempts is the number of failed tries since the last success.
+	// attempts is the number of failed tries since the last success: of pulls,
+	// or of removals when the state is Removing.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty"`
 	// reason of a failure, one word.
@@ -102,6 +137,28 @@ type NodeCacheStatus struct {
 	// waiting is the number of images that are wanted and not settled.
 	// +optional
 	Waiting int32 `json:"waiting"`
+	// removing is the number of images in state Removing that wait for their removal.
+	// +optional
+	Removing int32 `json:"removing,omitempty"`
+	// openJobs are the numbers up to sequence whose Jobs are not recorded yet,
+	// where several Jobs pull onto one node at once (--pulls-per-node).
+	// +optional
+	// +listType=set
+	OpenJobs []int64 `json:"openJobs,omitempty"`
+	// verified is when the last verification of all images began.
+	// +optional
+	Verified *metav1.Time `json:"verified,omitempty"`
+	// bootID of the node when its images were last verified or pulled.
+	// +optional
+	BootID string `json:"bootID,omitempty"`
+	// diskPressure is true since the node reported it; when it ends the images
+	// are verified, because the kubelet deletes images under disk pressure.
+	// +optional
+	DiskPressure bool `json:"diskPressure,omitempty"`
+	// listLimit is a length of the node's own list of images that was seen to
+	// leave out images that are there: a list this long proves nothing.
+	// +optional
+	ListLimit int32 `json:"listLimit,omitempty"`
 	// wait is set while the node refuses pods.
 	// +optional
 	Wait *NodeWait `json:"wait,omitempty"`
