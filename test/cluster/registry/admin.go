@@ -59,7 +59,7 @@ func (s *Server) deleteLog(writer http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) getRules(writer http.ResponseWriter, _ *http.Request) {
-	writeJSON(writer, *s.rules.Load())
+	writeJSON(writer, s.rules.Load().rules)
 }
 
 func (s *Server) putRules(writer http.ResponseWriter, request *http.Request) {
@@ -77,7 +77,8 @@ func (s *Server) putRules(writer http.ResponseWriter, request *http.Request) {
 	writer.WriteHeader(http.StatusNoContent)
 }
 
-// setRules puts the rules in force and keeps them for the next start.
+// setRules puts the rules in force and keeps them for the next start. Counts of
+// requests begin again.
 func (s *Server) setRules(rules []Rule) error {
 	for index, rule := range rules {
 		if err := rule.validate(); err != nil {
@@ -91,7 +92,7 @@ func (s *Server) setRules(rules []Rule) error {
 	if err := os.WriteFile(s.rulesFile, content, 0o600); err != nil {
 		return err
 	}
-	s.rules.Store(&rules)
+	close(s.rules.Swap(newRuleSet(rules)).replaced)
 	return nil
 }
 
@@ -101,7 +102,7 @@ func (s *Server) loadRules() error {
 	if err == nil {
 		err = json.Unmarshal(content, &rules)
 	}
-	s.rules.Store(&rules)
+	s.rules.Store(newRuleSet(rules))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

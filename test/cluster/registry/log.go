@@ -13,16 +13,19 @@ import (
 // Entry is one answered request.
 type Entry struct {
 	// Time is when the request arrived, and Duration how long the answer took.
-	Time      time.Time `json:"time"`
-	Duration  Duration  `json:"duration"`
-	Remote    string    `json:"remote"`
-	Method    string    `json:"method"`
-	Path      string    `json:"path"`
-	Status    int       `json:"status"`
-	Bytes     int64     `json:"bytes"`
-	User      string    `json:"user,omitempty"`
-	Host      string    `json:"host"`
-	UserAgent string    `json:"userAgent,omitempty"`
+	Time     time.Time `json:"time"`
+	Duration Duration  `json:"duration"`
+	Remote   string    `json:"remote"`
+	Method   string    `json:"method"`
+	Path     string    `json:"path"`
+	Status   int       `json:"status"`
+	Bytes    int64     `json:"bytes"`
+	// Fault is what a rule has done to the answer: status, redirect, stall,
+	// truncate or corrupt.
+	Fault     string `json:"fault,omitempty"`
+	User      string `json:"user,omitempty"`
+	Host      string `json:"host"`
+	UserAgent string `json:"userAgent,omitempty"`
 	// Namespace is the registry that a client takes this one for: containerd
 	// says so in the query "ns".
 	Namespace string `json:"ns,omitempty"`

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// statusClientGone is logged for a client that left before it was answered, as
+// other servers do; none is sent.
+const statusClientGone = 499
+
 // meter counts what is written to a client and holds it to a rate.
 type meter struct {
 	http.ResponseWriter
@@ -16,6 +20,10 @@ type meter struct {
 	rate   int64
 	status int
 	bytes  int64
+	// fault is what a rule has done to the answer, "" for nothing.
+	fault string
+	// cut is set when the answer ends before its end.
+	cut bool
 	// started is when the first byte of a slowed answer was written.
 	started time.Time
 }

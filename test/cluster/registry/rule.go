@@ -10,6 +10,12 @@ import (
 	"time"
 )
 
+// What a rule can be restricted to, and a request can be for.
+const (
+	Manifests = "manifests"
+	Blobs     = "blobs"
+)
+
 // Rule changes how pulls from matching repositories are answered. The first
 // rule that matches a request is the only one that counts.
 type Rule struct {
@@ -17,16 +23,35 @@ type Rule struct {
 	// name that also stands for everything below it: "team" matches
 	// "team/app". "*" and "" match every repository.
 	Repository string `json:"repository"`
+	// Kind is Manifests or Blobs for a rule about those only.
+	Kind string `json:"kind,omitempty"`
 	// BytesPerSecond slows each connection down; 0 does not.
 	BytesPerSecond int64 `json:"bytesPerSecond,omitempty"`
 	// User and Password are demanded by HTTP Basic authentication.
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty"`
+	// Delay passes before the answer.
+	Delay Duration `json:"delay,omitempty"`
+
+	// What follows are faults, of which a rule has one at most.
+
 	// Status is answered instead of the content, with RetryAfter in seconds.
 	Status     int `json:"status,omitempty"`
 	RetryAfter int `json:"retryAfter,omitempty"`
-	// Delay passes before the answer.
-	Delay Duration `json:"delay,omitempty"`
+	// Redirect answers 307 with the address that was asked for, for ever.
+	Redirect bool `json:"redirect,omitempty"`
+	// StallAfterBytes stops sending a blob there, counted from its beginning
+	// whatever range of it was asked for, and keeps the connection open. It
+	// goes on when another rule counts, and ends after stallLimit.
+	StallAfterBytes int64 `json:"stallAfterBytes,omitempty"`
+	// TruncateAfterBytes closes the connection there, although Content-Length
+	// has promised more. Blobs that are not longer come as a whole.
+	TruncateAfterBytes int64 `json:"truncateAfterBytes,omitempty"`
+	// Corrupt changes the bytes of blobs, but not their number.
+	Corrupt bool `json:"corrupt,omitempty"`
+	// Times is how many requests meet the fault; those after them do not. 0 is
+	// all of them.
+	Times int64 `json:"times,omitempty"`
 }
 
 // Duration is a time.Duration that is written as in "1m30s" in JSON.
@@ -48,20 +73,70 @@ func (d *Duration) UnmarshalJSON(content []byte) error {
 
 // validate says what is wrong with the rule.
 func (r Rule) validate() error {
-	if _, err := path.Match(r.Repository, ""); err != nil {
+	if err := r.problem(); err != nil {
 		return fmt.Errorf("repository %q: %w", r.Repository, err)
-	}
-	if r.BytesPerSecond < 0 || r.RetryAfter < 0 || r.Delay < 0 {
-		return fmt.Errorf("repository %q: numbers must not be negative", r.Repository)
-	}
-	if r.Status != 0 && (r.Status < 200 || r.Status > 599) {
-		return fmt.Errorf("repository %q: status %d is not an HTTP status", r.Repository, r.Status)
 	}
 	return nil
 }
 
-// matches tells whether the rule is for the repository.
-func (r Rule) matches(repository string) bool {
+func (r Rule) problem() error {
+	if _, err := path.Match(r.Repository, ""); err != nil {
+		return err
+	}
+	if min(r.BytesPerSecond, int64(r.RetryAfter), int64(r.Delay), r.StallAfterBytes, r.TruncateAfterBytes, r.Times) < 0 {
+		return errors.New("numbers must not be negative")
+	}
+	if r.Status != 0 && (r.Status < 200 || r.Status > 599) {
+		return fmt.Errorf("status %d is not an HTTP status", r.Status)
+	}
+	if !slices.Contains([]string{"", Manifests, Blobs}, r.Kind) {
+		return fmt.Errorf("kind %q: want %s, %s or nothing for both", r.Kind, Manifests, Blobs)
+	}
+	return r.faultProblem()
+}
+
+// faultProblem refuses rules that could never do what they say.
+func (r Rule) faultProblem() error {
+	faults := r.faults()
+	switch {
+	case len(faults) > 1:
+		return fmt.Errorf("a rule has one fault at most, not %s", strings.Join(faults, " and "))
+	case len(faults) == 0 && r.Times > 0:
+		return errors.New("times says how many requests meet the fault, and there is none")
+	case r.ofBody() && r.Kind == Manifests:
+		return fmt.Errorf("%s is for blobs only", faults[0])
+	}
+	return nil
+}
+
+// faults returns the names of the rule's faults, as the log has them.
+func (r Rule) faults() []string {
+	var names []string
+	for name, given := range map[string]bool{
+		faultStatus:   r.Status != 0,
+		faultRedirect: r.Redirect,
+		faultStall:    r.StallAfterBytes > 0,
+		faultTruncate: r.TruncateAfterBytes > 0,
+		faultCorrupt:  r.Corrupt,
+	} {
+		if given {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ofBody tells whether the rule's fault is one of a blob's content.
+func (r Rule) ofBody() bool {
+	return r.StallAfterBytes > 0 || r.TruncateAfterBytes > 0 || r.Corrupt
+}
+
+// matches tells whether the rule is for such content of the repository.
+func (r Rule) matches(repository, kind string) bool {
+	if r.Kind != "" && r.Kind != kind {
+		return false
+	}
 	if r.Repository == "" || r.Repository == "*" {
 		return true
 	}
@@ -71,27 +146,17 @@ func (r Rule) matches(repository string) bool {
 	return strings.HasPrefix(repository, strings.TrimSuffix(r.Repository, "/")+"/")
 }
 
-// firstMatch returns the rule that counts for the repository; the zero rule,
-// which changes nothing, when none matches.
-func firstMatch(rules []Rule, repository string) Rule {
-	index := slices.IndexFunc(rules, func(rule Rule) bool { return rule.matches(repository) })
-	if index < 0 {
-		return Rule{}
-	}
-	return rules[index]
-}
-
-// repositoryOf returns the repository that a path of the registry's API is
-// about, "" for those of the registry as a whole.
-func repositoryOf(urlPath string) string {
+// target returns what a path of the registry's API is about: a repository, "" for
+// the registry as a whole, and which kind of its content.
+func target(urlPath string) (repository, kind string) {
 	rest, found := strings.CutPrefix(urlPath, "/v2/")
 	if !found {
-		return ""
+		return "", ""
 	}
-	for _, kind := range []string{"/manifests/", "/blobs/", "/tags/", "/referrers/"} {
-		if index := strings.LastIndex(rest, kind); index >= 0 {
-			return rest[:index]
+	for _, kind := range []string{Manifests, Blobs, "tags", "referrers"} {
+		if index := strings.LastIndex(rest, "/"+kind+"/"); index >= 0 {
+			return rest[:index], kind
 		}
 	}
-	return ""
+	return "", ""
 }

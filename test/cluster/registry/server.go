@@ -24,11 +24,13 @@ import (
 type Server struct {
 	registry http.Handler
 	log      *Log
-	rules    atomic.Pointer[[]Rule]
+	rules    atomic.Pointer[ruleSet]
 	// rulesFile keeps the rules over a restart.
 	rulesFile string
 	// inFlight counts requests that are not in the log yet.
 	inFlight atomic.Int64
+	// stallLimit is the constant of that name but in tests.
+	stallLimit time.Duration
 }
 
 // NewServer returns a registry that keeps everything in dir, which is made
@@ -45,9 +47,10 @@ func NewServer(ctx context.Context, dir string) (*Server, error) {
 	// every request.
 	logrus.SetLevel(logrus.FatalLevel)
 	server := &Server{
-		registry:  handlers.NewApp(ctx, config(dir)),
-		log:       log,
-		rulesFile: filepath.Join(dir, "rules.json"),
+		registry:   handlers.NewApp(ctx, config(dir)),
+		log:        log,
+		rulesFile:  filepath.Join(dir, "rules.json"),
+		stallLimit: stallLimit,
 	}
 	err = server.loadRules()
 	return server, err
@@ -77,58 +80,107 @@ func (s *Server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	started := time.Now()
-	rule := s.ruleFor(request)
-	meter := &meter{ResponseWriter: writer, context: request.Context(), rate: rule.BytesPerSecond}
-	user := s.answer(meter, request, rule)
-	err := s.log.Add(Entry{
-		Time:      started,
-		Duration:  Duration(time.Since(started)),
+	verdict := s.rules.Load().judge(request)
+	meter := &meter{ResponseWriter: writer, context: request.Context(), rate: verdict.BytesPerSecond}
+	user := s.answer(meter, request, verdict)
+	entry := entryOf(request, meter)
+	entry.Time, entry.Duration, entry.User = started, Duration(time.Since(started)), user
+	if err := s.log.Add(entry); err != nil {
+		slog.Error("writing the access log", "error", err)
+	}
+	if meter.cut {
+		// The connection is of no use any more, and the client is to see that.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// entryOf returns what the request and its answer say about themselves.
+func entryOf(request *http.Request, meter *meter) Entry {
+	entry := Entry{
 		Remote:    request.RemoteAddr,
 		Method:    request.Method,
 		Path:      request.URL.Path,
 		Status:    meter.statusCode(),
 		Bytes:     meter.bytes,
-		User:      user,
+		Fault:     meter.fault,
 		Host:      request.Host,
 		UserAgent: request.UserAgent(),
 		Namespace: request.URL.Query().Get("ns"),
-	})
-	if err != nil {
-		slog.Error("writing the access log", "error", err)
 	}
-}
-
-// ruleFor returns the rule that counts: only pulls have one.
-func (s *Server) ruleFor(request *http.Request) Rule {
-	repository := repositoryOf(request.URL.Path)
-	if repository == "" || (request.Method != http.MethodGet && request.Method != http.MethodHead) {
-		return Rule{}
+	if request.Method == http.MethodHead {
+		entry.Bytes = 0 // Written, but not sent.
 	}
-	return firstMatch(*s.rules.Load(), repository)
+	return entry
 }
 
 // answer returns the user that has authenticated, if any.
-func (s *Server) answer(writer http.ResponseWriter, request *http.Request, rule Rule) string {
-	if !sleep(request.Context(), time.Duration(rule.Delay)) {
+func (s *Server) answer(meter *meter, request *http.Request, verdict verdict) string {
+	if !sleep(request.Context(), time.Duration(verdict.Delay)) {
+		meter.status = statusClientGone
 		return ""
 	}
-	user, allowed := authenticate(request, rule)
+	user, allowed := authenticate(request, verdict.Rule)
 	if !allowed {
-		writer.Header().Set("WWW-Authenticate", `Basic realm="localcluster"`)
-		refuse(writer, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+		meter.Header().Set("WWW-Authenticate", `Basic realm="localcluster"`)
+		refuse(meter, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
 		return ""
 	}
-	if rule.Status != 0 {
-		if rule.RetryAfter > 0 {
-			writer.Header().Set("Retry-After", itoa(rule.RetryAfter))
-		}
-		refuse(writer, rule.Status, "UNAVAILABLE", "by rule of the local registry")
+	if answerInstead(meter, request, verdict) {
 		return user
 	}
 	// The registry behind has no users and must not see what it cannot check.
 	request.Header.Del("Authorization")
-	s.registry.ServeHTTP(writer, request)
+	s.registry.ServeHTTP(s.bodyOf(meter, request, verdict), request)
 	return user
+}
+
+// answerInstead meets the faults that take the place of the content, and tells
+// whether there was one.
+func answerInstead(meter *meter, request *http.Request, verdict verdict) bool {
+	switch {
+	case (verdict.Status == 0 && !verdict.Redirect) || !verdict.meets():
+		return false
+	case verdict.Redirect:
+		meter.fault = faultRedirect
+		meter.Header().Set("Location", request.URL.RequestURI())
+		refuse(meter, http.StatusTemporaryRedirect, "UNAVAILABLE", "by rule of the local registry")
+	default:
+		meter.fault = faultStatus
+		if verdict.RetryAfter > 0 {
+			meter.Header().Set("Retry-After", itoa(verdict.RetryAfter))
+		}
+		refuse(meter, verdict.Status, "UNAVAILABLE", "by rule of the local registry")
+	}
+	return true
+}
+
+// bodyOf returns what the content is written to.
+func (s *Server) bodyOf(meter *meter, request *http.Request, verdict verdict) http.ResponseWriter {
+	_, kind := target(request.URL.Path)
+	if kind != Blobs || request.Method != http.MethodGet || !verdict.ofBody() {
+		return meter
+	}
+	return &faultyBody{meter: meter, verdict: verdict, stall: func() error { return s.stall(request, verdict.Rule) }}
+}
+
+// stall waits until the rule does not count any more for the request. Its error
+// is that of the client, who has gone, or errCut when the time is over.
+func (s *Server) stall(request *http.Request, rule Rule) error {
+	limit := time.NewTimer(s.stallLimit)
+	defer limit.Stop()
+	for {
+		rules := s.rules.Load()
+		if rules.judge(request).Rule != rule {
+			return nil
+		}
+		select {
+		case <-rules.replaced:
+		case <-request.Context().Done():
+			return request.Context().Err()
+		case <-limit.C:
+			return errCut
+		}
+	}
 }
 
 // authenticate returns the user, and whether the rule lets them in.

@@ -135,7 +135,7 @@ func TestContentRulesAndLogSurviveARestart(t *testing.T) {
 	if got, _ := pulled.Digest(); got != want {
 		t.Errorf("digest %s, want %s", got, want)
 	}
-	if rules := *f.server.rules.Load(); len(rules) != 1 || rules[0].Status != 503 {
+	if rules := f.server.rules.Load().rules; len(rules) != 1 || rules[0].Status != 503 {
 		t.Errorf("rules %+v", rules)
 	}
 	if entries := f.log(""); len(entries) == 0 || entries[0].Method != http.MethodGet {
@@ -232,6 +232,8 @@ func TestWrongRulesAreRefused(t *testing.T) {
 	f := newFixture(t)
 	for _, rules := range []string{
 		`{}`, `[{"repositry":"x"}]`, `[{"repository":"["}]`, `[{"status":42}]`, `[{"bytesPerSecond":-1}]`, `[{"delay":3}]`, `[{"delay":"x"}]`,
+		`[{"kind":"tags"}]`, `[{"times":1}]`, `[{"status":500,"times":-1}]`, `[{"stallAfterBytes":-1}]`, `[{"truncateAfterBytes":-1}]`,
+		`[{"status":500,"redirect":true}]`, `[{"stallAfterBytes":1,"corrupt":true}]`, `[{"kind":"manifests","truncateAfterBytes":1}]`,
 	} {
 		if response, _ := f.do(http.MethodPut, f.admin+"/rules", rules); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s is answered with %s", rules, response.Status)
