@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/reference"
 )
 
 // The policy of batches. All pulls of a pod run before its first container
@@ -22,7 +25,8 @@ const (
 )
 
 // class orders the images a node is due: those a slow Job has brought already,
-// new ones, then what failed,
+// new ones, those that have to be looked for, those that vanished, those to be
+// pulled again, then what failed,
 // then what must go alone because it may take long, and last what has already
 // taken too long: a few of those, each due again when the others have had their
 // time, would keep all other large images from a node for ever.
@@ -31,11 +35,17 @@ type class int
 const (
 	brought class = iota
 	fresh
+	verify
+	missing
+	refresh
 	retry
 	alone
 	late
 	notDue
 )
+
+// newcomer tells the classes of images that a node has never had.
+func (c class) newcomer() bool { return c <= fresh || c == alone }
 
 // candidate is an image that could go into the next Job.
 type candidate struct {
@@ -55,13 +65,24 @@ func (d *nodePlan) nextJob() {
 	if d.occupied {
 		return
 	}
-	batch := d.pick(d.candidates())
-	if len(batch) == 0 {
+	due := d.candidates()
+	newcomers := slices.ContainsFunc(due, func(c candidate) bool { return c.class.newcomer() })
+	if d.nextRemoval(newcomers) {
 		return
 	}
+	if batch := d.pick(due); len(batch) > 0 {
+		d.create(batch)
+	}
+}
+
+// create creates the Job of a batch.
+func (d *nodePlan) create(batch []candidate) {
 	spec := JobSpec{
-		Owner: batch[0].owner, NodeCacheUID: d.in.Record.UID, Sequence: d.in.Record.Sequence + 1,
+		Kind: JobPull, Owner: batch[0].owner, NodeCacheUID: d.in.Record.UID, Sequence: d.in.Record.Sequence + 1,
 		Node: &d.in.Node, Identity: batch[0].want.Identity, Deadline: batch[0].owner.PullDeadline,
+	}
+	if batch[0].class == verify {
+		spec.Kind, spec.Deadline = JobVerify, verifyDeadline
 	}
 	spec.Together = d.together(batch)
 	if d.slowJob != nil {
@@ -69,7 +90,7 @@ func (d *nodePlan) nextJob() {
 	}
 	for _, c := range batch {
 		spec.Images = append(spec.Images, *c.want)
-		d.notef("Job %d: pull %s for %s/%s", spec.Sequence, c.want.Image, c.owner.Namespace, c.owner.Name)
+		d.notef("Job %d: %s %s for %s/%s", spec.Sequence, spec.Kind, c.want.Image, c.owner.Namespace, c.owner.Name)
 	}
 	d.creating = true
 	d.act(CreateJob{spec})
@@ -87,11 +108,27 @@ func (d *nodePlan) candidates() []candidate {
 		}
 		c := candidate{want: want, owner: owner, class: d.classify(want)}
 		c.size = d.sizeOr(want.Image, math.MaxInt64)
-		if c.class != notDue {
+		if c.class != notDue && !d.closed(c) {
 			due = append(due, c)
 		}
 	}
 	return due
+}
+
+// closed tells whether the image cannot be asked for now: its registry is to be
+// left alone, or a verification would run beside a slow pull.
+func (d *nodePlan) closed(c candidate) bool {
+	if c.class == verify {
+		return d.slowJob != nil
+	}
+	if d.in.Options.RegistryOpen == nil {
+		return false
+	}
+	wait := d.in.Options.RegistryOpen(reference.Registry(c.want.Image)).Sub(d.in.Now)
+	if wait > 0 {
+		d.lookAgain(wait)
+	}
+	return wait > 0
 }
 
 func (d *nodePlan) classify(want *Want) class {
@@ -104,11 +141,13 @@ func (d *nodePlan) classify(want *Want) class {
 	case rec == nil:
 		return fresh
 	case rec.State == v1alpha2.ImageStateCached:
-		return notDue
+		return d.classifyCached(want, rec)
 	case rec.State == v1alpha2.ImageStateDeferred && d.heldBySlow(key):
 		return notDue
 	case rec.State == v1alpha2.ImageStateDeferred:
 		return alone
+	case rec.State == v1alpha2.ImageStateMissing:
+		return d.dueIn(d.vanishedWait(rec), missing)
 	}
 	if wait := retryAt(rec, d.in.Node.UID).Sub(d.in.Now); wait > 0 && !d.anotherMayTry(want, rec) {
 		d.lookAgain(wait)
@@ -118,6 +157,37 @@ func (d *nodePlan) classify(want *Want) class {
 		return late
 	}
 	return retry
+}
+
+// classifyCached tells when an image that is there is pulled again or verified.
+func (d *nodePlan) classifyCached(want *Want, rec *v1alpha2.ImageRecord) class {
+	again := verify
+	if want.Policy == corev1.PullAlways {
+		again = refresh
+	}
+	every := refreshEvery(want)
+	switch {
+	case rec.Attempts > 0:
+		return d.dueIn(retryAt(rec, d.in.Node.UID).Sub(d.in.Now), again)
+	case rec.Due == v1alpha2.DuePull:
+		return refresh
+	case rec.Due == v1alpha2.DueVerify:
+		return verify
+	case again == refresh && every > 0:
+		seed := string(d.in.Node.UID) + rec.Image + rec.Time.UTC().Format(time.RFC3339)
+		return d.dueIn(rec.Time.Add(jitter(every, seed)).Sub(d.in.Now), refresh)
+	default:
+		return notDue
+	}
+}
+
+// dueIn returns c once wait is over, and asks to be called again then.
+func (d *nodePlan) dueIn(wait time.Duration, c class) class {
+	if wait > 0 {
+		d.lookAgain(wait)
+		return notDue
+	}
+	return c
 }
 
 // anotherMayTry tells whether the image failed for its claimant's namespace and
@@ -181,7 +251,7 @@ func (d *nodePlan) pick(due []candidate) []candidate {
 	})
 	batch := groups[first]
 	slices.SortStableFunc(batch, func(a, b candidate) int { return cmp.Compare(a.size, b.size) })
-	return batch[:min(len(batch), d.limit(first.class))]
+	return batch[:min(len(batch), d.limit(first.class, first.identity))]
 }
 
 // together tells whether one container may stand for the whole batch: a node
@@ -189,18 +259,31 @@ func (d *nodePlan) pick(due []candidate) []candidate {
 // is known, so as soon as any has failed each gets its own container again. The
 // exec method runs each image, so it has one for each in any case.
 func (d *nodePlan) together(batch []candidate) bool {
-	if len(batch) < 2 || batch[0].class > fresh || d.in.Node.Method != MethodImageVolume {
+	c := batch[0].class
+	if len(batch) < 2 || c >= retry || d.in.Node.Method != MethodImageVolume {
 		return false
 	}
-	return !slices.ContainsFunc(d.ledger.status.Images, func(rec v1alpha2.ImageRecord) bool {
-		return rec.State == v1alpha2.ImageStateFailed && rec.Identity == batch[0].want.Identity
+	return !d.troubled(c, batch[0].want.Identity)
+}
+
+// troubled tells whether any image of the identity is one because of which
+// those of this class get a container each: one that failed or, for a
+// verification, is missing.
+func (d *nodePlan) troubled(c class, identity string) bool {
+	return slices.ContainsFunc(d.ledger.status.Images, func(rec v1alpha2.ImageRecord) bool {
+		failed := rec.State == v1alpha2.ImageStateFailed || rec.State == v1alpha2.ImageStateCached && rec.Attempts > 0
+		absent := c == verify && rec.State == v1alpha2.ImageStateMissing
+		return rec.Identity == identity && (failed || absent)
 	})
 }
 
-func (d *nodePlan) limit(c class) int {
+// limit returns how many images of a class one Job takes.
+func (d *nodePlan) limit(c class, identity string) int {
 	switch {
 	case c == alone, c == late:
 		return 1
+	case c == verify && d.in.Node.Method == MethodImageVolume && !d.troubled(c, identity):
+		return verifiesPerJob
 	case d.in.Options.ImagesPerJob > 0:
 		return d.in.Options.ImagesPerJob
 	default:

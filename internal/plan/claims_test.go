@@ -29,23 +29,26 @@ func TestClaimsFollowTheCaches(t *testing.T) {
 	}
 }
 
-// TestClaimsOutliveTheirCaches: an image is never given up because an
-// ImageCache was not seen.
-func TestClaimsOutliveTheirCaches(t *testing.T) {
+// TestGoneCacheLeavesItsImages: nothing is removed because an ImageCache was
+// not seen; what nobody has a claim on any more is no business of ours.
+func TestGoneCacheLeavesItsImages(t *testing.T) {
 	first := cache("first", "x")
-	r := record(cached("x")).claimed(1, first)
-	r.Cached = 1
-	if d := Decide(input(r)); len(d.Actions) > 0 {
-		t.Errorf("%v", d.kinds())
+	d := Decide(input(record(cached("x")).claimed(1, first)))
+	if s := d.written(); len(s.Images) > 0 || len(s.Claims) > 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
 // TestClaimOfTheSameName: another object of the same name is another claim.
 func TestClaimOfTheSameName(t *testing.T) {
-	old := cache("c", "x")
-	d := Decide(input(record(cached("x")).claimed(1, old), old.with(func(c *Cache) { c.UID = "new" })))
-	if got := len(d.written().Claims); got != 2 {
-		t.Errorf("%d claims", got)
+	old := cache("c", "x", "y")
+	d := Decide(input(record(cached("x"), cached("y")).claimed(1, old), cache("c", "x").with(func(c *Cache) { c.UID = "new" })))
+	s := d.written()
+	if len(s.Claims) != 1 || s.Claims[0].UID != "new" {
+		t.Errorf("%+v", s.Claims)
+	}
+	if diff := cmp.Diff(map[string]string{"x": "Cached "}, states(s)); diff != "" {
+		t.Errorf("y stays on the node and is nobody's:\n%s", diff)
 	}
 }
 
@@ -77,7 +80,7 @@ func TestForgetFailures(t *testing.T) {
 		"deferred ones get another chance": {
 			record: record(deferred("bad")).claimed(1, c), caches: []*Cache{edited}, want: map[string]string{}},
 		"failures nobody wants are dropped": {
-			record: record(bad, cached("good")).claimed(1, c), caches: nil, want: map[string]string{"good": "Cached "}},
+			record: record(bad, cached("good")).claimed(1, c), caches: []*Cache{c.with(func(c *Cache) { c.Lists = []List{{Images: images("good"), Selects: everyNode}} })}, want: map[string]string{"good": "Cached "}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

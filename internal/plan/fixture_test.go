@@ -17,7 +17,7 @@ var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 func ago(d time.Duration) time.Time { return now.Add(-d) }
 
 func node() Node {
-	return Node{Name: "node-1", UID: "node-uid", Labels: map[string]string{"pool": "a"}, Method: MethodImageVolume}
+	return Node{Name: "node-1", UID: "node-uid", Labels: map[string]string{"pool": "a"}, Method: MethodImageVolume, Listed: defaultListLimit}
 }
 
 func everyNode(string, map[string]string) bool { return true }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/outcome"
 )
@@ -46,6 +49,7 @@ func Decide(in NodeInput) NodeDecision {
 	}
 	d.settleJobs()
 	d.followClaims()
+	d.markVerification()
 	if d.ledger.changed {
 		return d.write()
 	}
@@ -61,6 +65,7 @@ type nodePlan struct {
 	in       NodeInput
 	wants    []Want
 	wanted   map[Key]int
+	caches   map[types.UID]*Cache
 	ledger   *ledger
 	decision NodeDecision
 	// occupied means that the kubelet may still work on a Job of ours.
@@ -71,7 +76,7 @@ type nodePlan struct {
 }
 
 func newNodePlan(in NodeInput) *nodePlan {
-	d := &nodePlan{in: in, wants: Wants(&in.Node, in.Caches), wanted: map[Key]int{}}
+	d := &nodePlan{in: in, wants: Wants(&in.Node, in.Caches), wanted: map[Key]int{}, caches: byUID(in.Caches)}
 	for i := range d.wants {
 		d.wanted[d.wants[i].Key] = i
 	}
@@ -99,6 +104,7 @@ func (d *nodePlan) begin() NodeDecision {
 func (d *nodePlan) write() NodeDecision {
 	d.syncGenerations()
 	d.ledger.describe(d.in.Node.Reported)
+	d.ledger.remember(&d.in.Node, d.in.Now)
 	d.ledger.count(d.wants)
 	d.act(WriteRecord{d.ledger.sorted()})
 	return d.decision
@@ -142,7 +148,9 @@ func (d *nodePlan) settleJobs() {
 			d.occupied = true
 		case j.Sequence <= recorded:
 			d.occupied = d.occupied || j.PodRunning
-			d.deleteJob(j, "its outcome is recorded")
+			if !d.in.Options.RetainJobs || !j.Finished {
+				d.deleteJob(j, "its outcome is recorded")
+			}
 		default:
 			d.occupied = true
 			d.judge(j)
@@ -170,6 +178,10 @@ func (d *nodePlan) ending(j *Job) bool {
 
 // judge looks at a Job that is not recorded yet.
 func (d *nodePlan) judge(j *Job) {
+	if j.Kind == JobVerify || j.Kind == JobRemove {
+		d.judgeShort(j)
+		return
+	}
 	switch slow := d.slow(j); {
 	case j.Attempt.Settled:
 		d.record(j, j.Attempt)
@@ -213,12 +225,30 @@ func (d *nodePlan) record(j *Job, attempt outcome.Attempt) {
 		if result.Kind == outcome.Failed && d.told(key, j) {
 			continue
 		}
-		d.ledger.note(key, result, d.in.Now)
-		d.hold(key, j)
-		if result.Kind == outcome.Pulled || result.Kind == outcome.Failed {
+		d.noteResult(j, i, result)
+		if result.Kind != outcome.NotTried && result.Kind != outcome.Undecided {
 			d.notef("Job %d: %s %s %s", j.Sequence, j.Images[i], result.Kind, result.Reason)
 		}
 	}
+	d.closeJob(j, attempt)
+}
+
+// noteResult notes the outcome of one image of a Job.
+func (d *nodePlan) noteResult(j *Job, i int, result outcome.Image) {
+	key := Key{j.Images[i], j.Identity}
+	switch j.Kind {
+	case JobRemove:
+		d.ledger.noteRemoval(key.Image, result, d.in.Now)
+	case JobVerify:
+		d.noteVerified(key, result)
+	default:
+		d.ledger.note(key, result, d.in.Now)
+		d.hold(key, j)
+	}
+}
+
+// closeJob notes that a Job is recorded, and whether its node takes pods.
+func (d *nodePlan) closeJob(j *Job, attempt outcome.Attempt) {
 	if attempt.Refused != nil {
 		d.notef("Job %d: the kubelet refused the pod: %s", j.Sequence, attempt.Refused.Reason)
 		d.ledger.refuse(attempt.Refused, d.in.Now)
@@ -228,18 +258,25 @@ func (d *nodePlan) record(j *Job, attempt outcome.Attempt) {
 	d.ledger.close(j.Sequence)
 }
 
-// hold gives the record of key its claims: of those who want the image now,
-// else of the Job's owner, so that it is known whose leftover it is.
+// hold gives the record of an image that nobody wants any more the claim of
+// the Job's owner, so that it is known whose leftover it is. A kubelet goes on
+// with a pull that it has begun, so an image may come though its Job is over.
 func (d *nodePlan) hold(key Key, j *Job) {
+	cache := d.caches[j.Owner]
+	if _, wanted := d.wanted[key]; wanted || cache == nil {
+		return // followClaims does it; or the ImageCache is gone and the image stays
+	}
 	rec := d.ledger.get(key)
+	if rec == nil && !j.Attempt.Started.IsZero() {
+		rec = d.ledger.put(key)
+		rec.State, rec.Time = v1alpha2.ImageStateDeferred, metav1.NewTime(d.in.Now)
+	}
 	if rec == nil {
 		return
 	}
-	if _, wanted := d.wanted[key]; wanted {
-		return // followClaims does it
-	}
-	if claim := d.ledger.claim(j.Owner); claim != nil && !slices.Contains(rec.Claims, claim.ID) {
-		rec.Claims = append(rec.Claims, claim.ID)
+	if id := d.ledger.claimOf(cache).ID; !slices.Contains(rec.Claims, id) {
+		rec.Claims = append(d.ledger.get(key).Claims, id)
+		d.ledger.changed = true
 	}
 }
 

@@ -58,12 +58,15 @@ func (l *ledger) note(key Key, result outcome.Image, now time.Time) {
 	switch result.Kind {
 	case outcome.Pulled:
 		rec := l.put(key)
-		rec.State, rec.Attempts, rec.Reason, rec.Message = v1alpha2.ImageStateCached, 0, "", ""
+		rec.State, rec.Attempts, rec.Reason, rec.Message, rec.Due = v1alpha2.ImageStateCached, 0, "", "", ""
 		rec.Digest = cmp.Or(result.Digest, rec.Digest)
 		rec.Time = metav1.NewTime(now)
 	case outcome.Failed:
 		rec := l.put(key)
-		rec.State, rec.Reason, rec.Message = v1alpha2.ImageStateFailed, result.Reason, result.Message
+		if rec.State != v1alpha2.ImageStateCached {
+			rec.State = v1alpha2.ImageStateFailed // one that is there stays so when its refresh fails
+		}
+		rec.Reason, rec.Message, rec.Due = result.Reason, result.Message, ""
 		rec.Attempts++
 		rec.Time = metav1.NewTime(now)
 	}
@@ -119,22 +122,29 @@ func (l *ledger) describe(reported map[string]Reported) {
 // count sets the counters and returns whether they changed.
 func (l *ledger) count(wants []Want) bool {
 	s := &l.status
-	before := [3]int32{s.Cached, s.Failed, s.Waiting}
-	s.Cached, s.Failed, s.Waiting = 0, 0, 0
+	before := [4]int32{s.Cached, s.Failed, s.Waiting, s.Removing}
+	s.Cached, s.Failed, s.Waiting, s.Removing = 0, 0, 0, 0
 	for i := range s.Images {
-		switch s.Images[i].State {
-		case v1alpha2.ImageStateCached:
+		switch rec := &s.Images[i]; {
+		case rec.State == v1alpha2.ImageStateCached:
 			s.Cached++
-		case v1alpha2.ImageStateFailed:
+		case rec.State == v1alpha2.ImageStateFailed:
 			s.Failed++
+		case rec.State == v1alpha2.ImageStateRemoving && rec.Reason != v1alpha2.ReasonImageShared:
+			s.Removing++
 		}
 	}
 	for i := range wants {
-		if rec := l.get(wants[i].Key); rec == nil || rec.State == v1alpha2.ImageStateDeferred {
+		if rec := l.get(wants[i].Key); rec == nil || notThereYet(rec.State) {
 			s.Waiting++
 		}
 	}
-	return before != [3]int32{s.Cached, s.Failed, s.Waiting}
+	return before != [4]int32{s.Cached, s.Failed, s.Waiting, s.Removing}
+}
+
+// notThereYet tells states of an image that is neither there nor has failed.
+func notThereYet(state v1alpha2.ImageState) bool {
+	return state == v1alpha2.ImageStateDeferred || state == v1alpha2.ImageStateMissing
 }
 
 // sorted returns the content in a stable order.
@@ -166,6 +176,30 @@ func (l *ledger) claim(uid types.UID) *v1alpha2.Claim {
 	return nil
 }
 
+// claimByID returns the claim with this id, nil when there is none.
+func (l *ledger) claimByID(id int32) *v1alpha2.Claim {
+	for i := range l.status.Claims {
+		if l.status.Claims[i].ID == id {
+			return &l.status.Claims[i]
+		}
+	}
+	return nil
+}
+
+// pruneClaims drops the claims that no image refers to, but for those of
+// ImageCaches that want something here.
+func (l *ledger) pruneClaims(wants func(types.UID) bool) {
+	used := map[int32]bool{}
+	for i := range l.status.Images {
+		for _, id := range l.status.Images[i].Claims {
+			used[id] = true
+		}
+	}
+	before := len(l.status.Claims)
+	l.status.Claims = slices.DeleteFunc(l.status.Claims, func(c v1alpha2.Claim) bool { return !used[c.ID] && !wants(c.UID) })
+	l.changed = l.changed || len(l.status.Claims) != before
+}
+
 // claimOf returns the claim of cache, made when there is none.
 func (l *ledger) claimOf(cache *Cache) *v1alpha2.Claim {
 	if c := l.claim(cache.UID); c != nil {
@@ -178,6 +212,7 @@ func (l *ledger) claimOf(cache *Cache) *v1alpha2.Claim {
 	l.changed = true
 	l.status.Claims = append(l.status.Claims, v1alpha2.Claim{
 		ID: id, Namespace: cache.Namespace, Name: cache.Name, UID: cache.UID, Generation: cache.Generation,
+		Operation: cache.Operation.ID, Selectors: cache.Selectors,
 	})
 	return &l.status.Claims[len(l.status.Claims)-1]
 }
@@ -186,12 +221,20 @@ func (l *ledger) claimOf(cache *Cache) *v1alpha2.Claim {
 // Job: its images have failed with the server's words.
 func RefuseJob(record v1alpha2.NodeCacheStatus, spec *JobSpec, why error, now time.Time) v1alpha2.NodeCacheStatus {
 	l := newLedger(record)
+	where := "the namespace of removals"
+	if spec.Owner != nil {
+		where = "namespace " + spec.Owner.Namespace
+	}
 	failure := outcome.Image{
 		Kind: outcome.Failed, Reason: v1alpha2.ReasonJobNotCreated,
-		Message: outcome.Clean(fmt.Sprintf("cannot create a Job in namespace %s: %v", spec.Owner.Namespace, why)),
+		Message: outcome.Clean(fmt.Sprintf("cannot create a Job in %s: %v", where, why)),
 	}
 	for i := range spec.Images {
-		l.note(spec.Images[i].Key, failure, now)
+		if spec.Kind == JobRemove {
+			l.noteRemoval(spec.Images[i].Image, failure, now)
+		} else {
+			l.note(spec.Images[i].Key, failure, now)
+		}
 	}
 	l.count(nil)
 	return l.sorted()

@@ -42,7 +42,7 @@ func TestTime(t *testing.T) {
 			record: record(failed("a", v1alpha2.ReasonRegistryUnavailable, 1, time.Hour)).claimed(1, two)},
 		"a large image may take its time": {cache: two, job: jobFor(two, time.Minute, "a").pulling(0, 30*time.Second),
 			setup: sizes(map[string]int64{"a": 2000})},
-		"what has ended is kept": {cache: two, want: map[string]string{"a": "Cached ", "b": "Deferred "},
+		"what has ended is kept, what is unwanted goes when it has come": {cache: two, want: map[string]string{"a": "Cached ", "b": "Deferred ", "c": "Removing "},
 			job: func() Job {
 				j := jobFor(two, time.Minute, "a", "b").pulling(1, 30*time.Second)
 				j.Attempt.Images[0] = pulled

@@ -91,7 +91,7 @@ func TestEndOfASlowJob(t *testing.T) {
 		"time is up":       {5 * time.Minute, func(*NodeInput) {}, map[string]string{"slow": "Failed PullDeadlineExceeded"}},
 		"deleted":          {time.Minute, deleting, map[string]string{"slow": "Deferred "}},
 		"gone":             {time.Minute, gone, map[string]string{"slow": "Deferred "}},
-		"nobody wants it":  {time.Minute, unwanted, map[string]string{}},
+		"nobody wants it":  {time.Minute, unwanted, map[string]string{"slow": "Removing "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := Decide(aside(tc.age).with(tc.setup))

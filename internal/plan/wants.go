@@ -9,7 +9,7 @@ import (
 
 // Wants returns every image that caches want on node, once per image and pull
 // identity, in the order of the oldest cache that wants it. Caches that are
-// being deleted want nothing; suspended ones keep their claim.
+// being deleted or were purged want nothing; suspended ones keep their claim.
 func Wants(node *Node, caches []*Cache) []Want {
 	var wants []Want
 	index := map[Key]int{}
@@ -39,9 +39,10 @@ func (w *Want) add(cache *Cache, policy corev1.PullPolicy) {
 }
 
 // CacheImages returns the images that cache wants on node, each once, in the
-// order of its lists; images that cannot be parsed are among them.
+// order of its lists; images that cannot be parsed are among them. A purged
+// cache wants none.
 func CacheImages(node *Node, cache *Cache) []Image {
-	if cache.Deleting {
+	if cache.Deleting || cache.Purged() {
 		return nil
 	}
 	var images []Image
@@ -59,6 +60,13 @@ func CacheImages(node *Node, cache *Cache) []Image {
 		}
 	}
 	return images
+}
+
+// lists tells whether the spec of cache names the image, for whatever node.
+func (c *Cache) lists(key Key) bool {
+	return c.Identity == key.Identity && slices.ContainsFunc(c.Lists, func(l List) bool {
+		return slices.ContainsFunc(l.Images, func(i Image) bool { return i.Ref == key.Image })
+	})
 }
 
 // Selects tells whether any list of cache is for node.

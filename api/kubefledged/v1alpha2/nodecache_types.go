@@ -158,7 +158,7 @@ type NodeCacheStatus struct {
 	// listLimit is a length of the node's own list of images that was seen to
 	// leave out images that are there: a list this long proves nothing.
 	// +optional
-	ListLimit int32 `json:"listLimit,omitempty"`
+	ListLimit *int32 `json:"listLimit,omitempty"`
 	// wait is set while the node refuses pods.
 	// +optional
 	Wait *NodeWait `json:"wait,omitempty"`

@@ -332,6 +332,11 @@ func (in *NodeCacheStatus) DeepCopyInto(out *NodeCacheStatus) {
 		in, out := &in.Verified, &out.Verified
 		*out = (*in).DeepCopy()
 	}
+	if in.ListLimit != nil {
+		in, out := &in.ListLimit, &out.ListLimit
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Wait != nil {
 		in, out := &in.Wait, &out.Wait
 		*out = new(NodeWait)
