@@ -144,12 +144,18 @@ func ParseReport(message string, images []string) (Report, error) {
 	return report, nil
 }
 
-// RemoveArgs returns the helper's arguments that remove images and keep others.
+// RuntimeEndpoint returns the flag of `remove` that names the runtime's socket,
+// an absolute path.
+func RuntimeEndpoint(socket string) string { return "--runtime-endpoint=unix://" + socket }
+
+// RemoveArgs returns the helper's arguments that remove images and keep others;
+// flags are further flags of the command, such as RuntimeEndpoint.
 // Two thousand names to keep are far below what Linux takes (128 KiB for one
 // argument, 2 MiB for all: MAX_ARG_STRLEN and a quarter of the stack's limit).
-func RemoveArgs(keep, images []string) []string {
-	args := make([]string, 0, len(keep)+len(images)+2)
+func RemoveArgs(keep, images []string, flags ...string) []string {
+	args := make([]string, 0, len(flags)+len(keep)+len(images)+2)
 	args = append(args, "remove")
+	args = append(args, flags...)
 	for _, name := range keep {
 		args = append(args, "--keep="+name)
 	}

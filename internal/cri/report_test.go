@@ -99,6 +99,10 @@ func TestRemoveArgs(t *testing.T) {
 	if diff := cmp.Diff([]string{"remove", "--keep=a:1", "--keep=b:1", "--", "-c", "d:1"}, got); diff != "" {
 		t.Error(diff)
 	}
+	got = RemoveArgs([]string{"a:1"}, []string{"b:1"}, RuntimeEndpoint("/run/r.sock"))
+	if diff := cmp.Diff([]string{"remove", "--runtime-endpoint=unix:///run/r.sock", "--keep=a:1", "--", "b:1"}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func FuzzEncodeWithin(f *testing.F) {

@@ -3,10 +3,13 @@
 package jobs
 
 import (
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 // Options are the controller's settings that Jobs depend on.
@@ -17,7 +20,8 @@ type Options struct {
 	HelperPullPolicy corev1.PullPolicy
 	// HelperPullSecrets are added to the pods' pull secrets.
 	HelperPullSecrets []string
-	// ServiceAccountName of the pods; empty means the namespace's default.
+	// ServiceAccountName of the pods that pull and verify; empty means the
+	// namespace's default. Pods that remove images use the default of theirs.
 	ServiceAccountName string
 	// PriorityClassName of the pods; empty means the cluster's default.
 	PriorityClassName string
@@ -57,24 +61,45 @@ var (
 	// it copies the helper, a file of a few MB. It counts for a pod of one
 	// image only, as init containers run before the others.
 	InstallMemory = resource.MustParse("32Mi")
+	// RemovalMemory is the least for the container that removes images: it
+	// holds the runtime's lists of images, containers and pods, which a full
+	// node makes long.
+	RemovalMemory = resource.MustParse("64Mi")
+)
+
+// Values of the operation annotation of Jobs and pods; they are part of a
+// Job's name, too.
+const (
+	// OperationPull is that of a Job that pulls images.
+	OperationPull = string(plan.JobPull)
+	// OperationVerify is that of a Job that looks whether images are there.
+	OperationVerify = string(plan.JobVerify)
+	// OperationRemove is that of a Job that removes images.
+	OperationRemove = string(plan.JobRemove)
 )
 
 const (
-	// OperationPull is the value of the operation annotation of a pull Job.
-	OperationPull = "pull"
-
 	// Backstop is added to the images' own deadlines to make a Job's
 	// activeDeadlineSeconds. The controller ends Jobs itself, because a Job
 	// killed by that deadline loses its evidence: it works for a controller
 	// that is gone, and must not fire while the kubelet is busy with other pods.
 	Backstop = 10 * time.Minute
 
-	// TimeToLive is how long a finished Job is kept at most. The controller
-	// deletes it once its outcome is recorded, and only then; this clears up
-	// after a controller that was removed, and gives one that was down for a
-	// night the evidence still.
+	// TimeToLive is how long a finished Job is kept at most, unless Options say
+	// otherwise. The controller deletes it once its outcome is recorded, and
+	// only then; this clears up after a controller that was removed, and gives
+	// one that was down for a night the evidence still.
 	TimeToLive = 24 * time.Hour
 )
+
+// timeToLive returns ttlSecondsAfterFinished.
+func (o *Options) timeToLive() int32 {
+	keep := o.RetainFor
+	if keep <= 0 {
+		keep = TimeToLive
+	}
+	return int32(min(keep/time.Second, math.MaxInt32))
+}
 
 func (o *Options) resources() corev1.ResourceRequirements {
 	return o.withMemory(orDefault(o.Memory, DefaultMemory))
@@ -82,6 +107,10 @@ func (o *Options) resources() corev1.ResourceRequirements {
 
 func (o *Options) installResources() corev1.ResourceRequirements {
 	return o.withMemory(larger(orDefault(o.Memory, DefaultMemory), InstallMemory))
+}
+
+func (o *Options) removalResources() corev1.ResourceRequirements {
+	return o.withMemory(larger(orDefault(o.Memory, DefaultMemory), RemovalMemory))
 }
 
 func (o *Options) withMemory(memory resource.Quantity) corev1.ResourceRequirements {

@@ -18,41 +18,68 @@ import (
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
-// Parse reads back what Pull wrote. What became of the Job is not read here:
-// PodRunning, Gone and Attempt stay empty. An error says all that is damaged;
-// nothing can be concluded from such a Job.
+// Parse reads back what Build wrote, and whether the Job controller is done
+// with it. What became of the Job's pod is not read here: PodRunning, Gone and
+// Attempt stay empty. An error says all that is damaged; nothing can be
+// concluded from such a Job.
 func Parse(job *batchv1.Job) (plan.Job, error) {
 	var errs []error
 	note := func(err error) { errs = append(errs, err) }
+	what := kind(text(job, v1alpha2.AnnotationOperation, note), note)
 	parsed := plan.Job{
+		Kind:      what,
 		Namespace: job.Namespace, Name: job.Name, UID: job.UID,
 		NodeUID:  types.UID(text(job, v1alpha2.AnnotationNodeUID, note)),
-		Owner:    owner(job, note),
+		Owner:    owner(job, what, note),
 		Sequence: sequence(text(job, v1alpha2.AnnotationSequence, note), note),
 		Identity: text(job, v1alpha2.AnnotationIdentity, note),
 		Images:   images(text(job, v1alpha2.AnnotationImages, note), note),
 		Deadline: deadline(text(job, v1alpha2.AnnotationDeadline, note), note),
 		Created:  job.CreationTimestamp.Time,
 		Deleting: job.DeletionTimestamp != nil,
+		Finished: Finished(job),
 	}
-	if operation := text(job, v1alpha2.AnnotationOperation, note); operation != "" && operation != OperationPull {
-		note(fmt.Errorf("annotation %s: %q is no operation", v1alpha2.AnnotationOperation, operation))
-	}
-	if n := len(job.Spec.Template.Spec.Containers); n != len(parsed.Images) && !Together(job) {
-		note(fmt.Errorf("%d images but %d containers", len(parsed.Images), n))
-	}
+	checkContainers(job, &parsed, note)
 	if len(errs) > 0 {
 		return plan.Job{}, fmt.Errorf("read Job %s/%s: %w", job.Namespace, job.Name, errors.Join(errs...))
 	}
 	return parsed, nil
 }
 
-func owner(job *batchv1.Job, note func(error)) types.UID {
-	if ref := metav1.GetControllerOfNoCopy(job); ref != nil && ref.Kind == ownerKind {
+// kind returns what a Job of this operation does.
+func kind(operation string, note func(error)) plan.JobKind {
+	switch operation {
+	case OperationPull, OperationVerify, OperationRemove:
+		return plan.JobKind(operation)
+	case "": // missing, which is noted
+	default:
+		note(fmt.Errorf("annotation %s: %q is no operation", v1alpha2.AnnotationOperation, operation))
+	}
+	return ""
+}
+
+func owner(job *batchv1.Job, what plan.JobKind, note func(error)) types.UID {
+	want := ownerKind
+	if what == plan.JobRemove {
+		want = removalOwnerKind
+	}
+	if ref := metav1.GetControllerOfNoCopy(job); ref != nil && ref.Kind == want {
 		return ref.UID
 	}
-	note(errors.New("no ImageCache owns it"))
+	note(fmt.Errorf("no %s owns it", want))
 	return ""
+}
+
+// checkContainers notes when the containers are not those of the Job's images:
+// each image has one, or one stands for all.
+func checkContainers(job *batchv1.Job, parsed *plan.Job, note func(error)) {
+	want := len(parsed.Images)
+	if parsed.Kind == plan.JobRemove || Together(job) {
+		want = 1
+	}
+	if n := len(job.Spec.Template.Spec.Containers); n != want {
+		note(fmt.Errorf("%d images but %d containers", len(parsed.Images), n))
+	}
 }
 
 func text(obj metav1.Object, key string, note func(error)) string {
@@ -118,8 +145,8 @@ func LabelSelector() labels.Selector {
 	})
 }
 
-// ImageNames returns the names of a Job's images as the user wrote them, in the
-// order of its containers.
+// ImageNames returns the names of the images that a Job pulls or verifies, as
+// the user wrote them, in the order of its containers.
 func ImageNames(job *batchv1.Job) []string {
 	pod := &job.Spec.Template.Spec
 	var names []string

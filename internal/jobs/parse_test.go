@@ -1,11 +1,12 @@
 package jobs_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,11 +23,12 @@ func TestRoundTrip(t *testing.T) {
 	full, opts := everyOption()
 	for _, s := range []plan.JobSpec{
 		spec(plan.MethodImageVolume, three()...), spec(plan.MethodExec, three()[:2]...), longNames(), full,
+		of(plan.JobVerify, together()), of(plan.JobVerify, spec(plan.MethodExec, three()...)),
 	} {
-		job := jobs.Pull(s, opts)
+		job := jobs.Build(s, opts)
 		job.UID, job.CreationTimestamp, job.DeletionTimestamp = "job-uid", created, &created
 		want := plan.Job{
-			Namespace: "team-a", Name: job.Name, UID: "job-uid", NodeUID: "node-uid", Owner: "cache-uid",
+			Kind: cmp.Or(s.Kind, plan.JobPull), Namespace: "team-a", Name: job.Name, UID: "job-uid", NodeUID: "node-uid", Owner: "cache-uid",
 			Sequence: 7, Identity: s.Identity, Deadline: 5 * time.Minute, Created: created.Time, Deleting: true,
 		}
 		var names []string
@@ -35,10 +37,10 @@ func TestRoundTrip(t *testing.T) {
 			names = append(names, w.Name)
 		}
 		got, err := jobs.Parse(job)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		if diff := gocmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("Parse: %v (-want +got)\n%s", err, diff)
 		}
-		if diff := cmp.Diff(names, jobs.ImageNames(job)); diff != "" {
+		if diff := gocmp.Diff(names, jobs.ImageNames(job)); diff != "" {
 			t.Errorf("ImageNames (-want +got)\n%s", diff)
 		}
 		// A pod that outlives its Job tells whose it was.
@@ -47,6 +49,43 @@ func TestRoundTrip(t *testing.T) {
 			jobs.Method(pod) != s.Node.Method || !jobs.LabelSelector().Matches(labels.Set(pod.Labels)) {
 			t.Errorf("the pod's metadata: %+v", pod.ObjectMeta)
 		}
+	}
+}
+
+func TestRoundTripOfARemoval(t *testing.T) {
+	s := removal()
+	s.Keep = nil
+	job := jobs.Build(s, options())
+	job.UID = "job-uid"
+	job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}
+	want := plan.Job{
+		Kind: plan.JobRemove, Namespace: "kube-fledged-node", Name: job.Name, UID: "job-uid", NodeUID: "node-uid",
+		Owner: "nodecache-uid", Sequence: 7, Identity: plan.IdentityNode, Deadline: 5 * time.Minute, Finished: true,
+		Images: []string{"docker.io/library/nginx:latest", "registry.example:5000/team/db:2", "docker.io/library/redis:8"},
+	}
+	got, err := jobs.Parse(job)
+	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("Parse: %v (-want +got)\n%s", err, diff)
+	}
+	if !jobs.LabelSelector().Matches(labels.Set(job.Labels)) || jobs.NodeName(job) != "node-1" {
+		t.Errorf("the Job's metadata: %+v", job.ObjectMeta)
+	}
+}
+
+// A removal belongs to the node's record and nothing else does.
+func TestOwnersOfJobs(t *testing.T) {
+	pull, remove := jobs.Pull(together(), options()), jobs.Remove(removal(), options())
+	pull.OwnerReferences, remove.OwnerReferences = remove.OwnerReferences, pull.OwnerReferences
+	for job, words := range map[*batchv1.Job]string{pull: "no ImageCache owns it", remove: "no NodeCache owns it"} {
+		if _, err := jobs.Parse(job); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("want %q, got %v", words, err)
+		}
+	}
+	twice := jobs.Remove(removal(), options())
+	containers := &twice.Spec.Template.Spec.Containers
+	*containers = append(*containers, (*containers)[0])
+	if _, err := jobs.Parse(twice); err == nil || !strings.Contains(err.Error(), "3 images but 2 containers") {
+		t.Errorf("a second container: %v", err)
 	}
 }
 
@@ -74,7 +113,7 @@ func TestDamagedJobs(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "read Job team-a/frontend-") || !strings.Contains(err.Error(), wanted) {
 			t.Errorf("want %q, got %v", wanted, err)
 		}
-		if diff := cmp.Diff(plan.Job{}, got); diff != "" {
+		if diff := gocmp.Diff(plan.Job{}, got); diff != "" {
 			t.Errorf("%s: half a Job: %s", wanted, diff)
 		}
 	}
@@ -102,7 +141,7 @@ func TestFinished(t *testing.T) {
 		if got := jobs.Finished(job); got != c.finished {
 			t.Errorf("%s: finished %v", name, got)
 		}
-		if diff := cmp.Diff(c.failed, jobs.FailedCondition(job)); diff != "" {
+		if diff := gocmp.Diff(c.failed, jobs.FailedCondition(job)); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}

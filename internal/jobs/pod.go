@@ -27,27 +27,31 @@ const (
 	grace = 1
 )
 
-// podSpec passes Pod Security "restricted" and asks for nothing of the cluster:
-// no token, no service variables, no cluster DNS. The scheduler is not asked
-// either, because only this node will do.
-func podSpec(spec *plan.JobSpec, opts *Options) corev1.PodSpec {
-	pod := corev1.PodSpec{
+// basePod asks for nothing of the cluster: no token, no service variables, no
+// cluster DNS. The scheduler is not asked either, because only this node will do.
+func basePod(spec *plan.JobSpec, opts *Options) corev1.PodSpec {
+	return corev1.PodSpec{
 		NodeName:                      spec.Node.Name,
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		Tolerations:                   tolerations(spec.Node.Taints),
-		ServiceAccountName:            opts.ServiceAccountName,
 		AutomountServiceAccountToken:  ptr.To(false),
 		EnableServiceLinks:            ptr.To(false),
 		DNSPolicy:                     corev1.DNSDefault,
 		PriorityClassName:             opts.PriorityClassName,
-		ImagePullSecrets:              pullSecrets(spec.Owner.Secrets, opts.HelperPullSecrets),
 		TerminationGracePeriodSeconds: ptr.To[int64](grace),
-		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot:   ptr.To(true),
-			RunAsUser:      ptr.To[int64](nobody),
-			RunAsGroup:     ptr.To[int64](nobody),
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
+	}
+}
+
+// podSpec is that of a pull or a verification. It passes Pod Security "restricted".
+func podSpec(spec *plan.JobSpec, opts *Options) corev1.PodSpec {
+	pod := basePod(spec, opts)
+	pod.ServiceAccountName = opts.ServiceAccountName
+	pod.ImagePullSecrets = pullSecrets(spec.Owner.Secrets, opts.HelperPullSecrets)
+	pod.SecurityContext = &corev1.PodSecurityContext{
+		RunAsNonRoot:   ptr.To(true),
+		RunAsUser:      ptr.To[int64](nobody),
+		RunAsGroup:     ptr.To[int64](nobody),
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
 	if spec.Node.Method == plan.MethodExec {
 		runImages(&pod, spec.Images, opts)

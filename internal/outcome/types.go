@@ -148,5 +148,8 @@ const (
 // images of a Job.
 const TogetherContainerName = "pull-all"
 
+// RemovalContainerName is the name of the one container of a removal Job.
+const RemovalContainerName = "remove"
+
 // ContainerName returns the name of the container that stands for image i.
 func ContainerName(i int) string { return "pull-" + strconv.Itoa(i) }

@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func options() jobs.Options {
-	return jobs.Options{HelperImage: "ghcr.io/kubefledged/kubefledged-cri-client:v1"}
+	return jobs.Options{HelperImage: "ghcr.io/kubefledged/kubefledged-cri-client:v1", RemovalNamespace: "kube-fledged-node"}
 }
 
 func want(name, ref string, policy corev1.PullPolicy) plan.Want {
@@ -90,14 +90,40 @@ func everyOption() (plan.JobSpec, jobs.Options) {
 	}
 }
 
+// of returns the same Job of another kind.
+func of(kind plan.JobKind, s plan.JobSpec) plan.JobSpec {
+	s.Kind = kind
+	return s
+}
+
+// removal is a Job that removes three images, as the planner asks for it.
+func removal() plan.JobSpec {
+	return plan.JobSpec{
+		Kind: plan.JobRemove, NodeCacheUID: "nodecache-uid", Sequence: 7,
+		Node:   &plan.Node{Name: "node-1", UID: "node-uid", Method: plan.MethodImageVolume, Socket: "/run/containerd/containerd.sock"},
+		Images: three(), Deadline: 5 * time.Minute,
+		Keep: []string{"docker.io/library/nginx:1.29", "quay.io/team/app:2"},
+	}
+}
+
 func TestGolden(t *testing.T) {
 	full, opts := everyOption()
+	gone, retained := withTaints(removal()), opts
+	gone.Node.Socket = "/run/k3s/containerd/containerd.sock"
+	retained.RetainFor, retained.RemovalHostNetwork = time.Hour, true
+	retained.RemovalNamespace = "kubefledged-node"
 	for name, job := range map[string]*batchv1.Job{
 		"image-volume": jobs.Pull(spec(plan.MethodImageVolume, three()...), options()),
 		"together":     jobs.Pull(together(), options()),
 		"exec":         jobs.Pull(spec(plan.MethodExec, three()[:2]...), options()),
 		"long-names":   jobs.Pull(longNames(), options()),
 		"options":      jobs.Pull(full, opts),
+
+		"verify-image-volume": jobs.Build(of(plan.JobVerify, spec(plan.MethodImageVolume, three()...)), options()),
+		"verify-together":     jobs.Build(of(plan.JobVerify, together()), options()),
+		"verify-exec":         jobs.Build(of(plan.JobVerify, spec(plan.MethodExec, three()[:2]...)), options()),
+		"remove":              jobs.Build(removal(), options()),
+		"remove-options":      jobs.Build(gone, retained),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := yaml.Marshal(job)
@@ -146,10 +172,56 @@ func TestTaintsAreTolerated(t *testing.T) {
 	}
 }
 
+func TestBuildDoesWhatIsAsked(t *testing.T) {
+	for kind, want := range map[plan.JobKind]*batchv1.Job{
+		"": jobs.Pull(together(), options()), plan.JobPull: jobs.Pull(together(), options()),
+		plan.JobVerify: jobs.Verify(together(), options()),
+	} {
+		if diff := cmp.Diff(want, jobs.Build(of(kind, together()), options())); diff != "" {
+			t.Errorf("%q: %s", kind, diff)
+		}
+	}
+	names := map[string]bool{}
+	for _, kind := range []plan.JobKind{plan.JobPull, plan.JobVerify, plan.JobRemove} {
+		s := removal()
+		s.Kind, s.Owner = kind, together().Owner
+		names[jobs.Build(s, options()).Name] = true
+	}
+	if len(names) != 3 {
+		t.Errorf("the Jobs of one number have the names %v", names)
+	}
+}
+
+// A spec is a decision: what is made of it must not change it.
+func TestVerifyLeavesTheSpecAlone(t *testing.T) {
+	s := of(plan.JobVerify, together())
+	jobs.Build(s, options())
+	if s.Images[0].Policy != corev1.PullAlways {
+		t.Errorf("the policy is %s now", s.Images[0].Policy)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	for keep, seconds := range map[time.Duration]int32{
+		0: 86400, -time.Hour: 86400, time.Hour: 3600, 1 << 62: 1<<31 - 1,
+	} {
+		o := options()
+		o.RetainFor = keep
+		for _, s := range []plan.JobSpec{together(), of(plan.JobVerify, together()), removal()} {
+			if got := *jobs.Build(s, o).Spec.TTLSecondsAfterFinished; got != seconds {
+				t.Errorf("%q kept for %s: %d seconds, want %d", s.Kind, keep, got, seconds)
+			}
+		}
+	}
+}
+
 // The rules of Pod Security "restricted", field by field.
 func TestPodIsRestricted(t *testing.T) {
-	for _, method := range []plan.Method{plan.MethodImageVolume, plan.MethodExec} {
+	for _, method := range []plan.Method{plan.MethodImageVolume, plan.MethodExec, "verify"} {
 		pod := jobs.Pull(spec(method, three()...), options()).Spec.Template.Spec
+		if method == "verify" {
+			pod = jobs.Verify(together(), options()).Spec.Template.Spec
+		}
 		if pod.HostNetwork || pod.HostPID || pod.HostIPC || pod.ServiceAccountName != "" || *pod.AutomountServiceAccountToken {
 			t.Errorf("%s: the pod uses the host or has a token", method)
 		}
@@ -238,7 +310,7 @@ func checkNames(t *testing.T, job *batchv1.Job) {
 	}
 }
 
-func FuzzPull(f *testing.F) {
+func FuzzBuild(f *testing.F) {
 	f.Add("frontend", "node-1", "nginx:1", int64(1), true)
 	f.Add(longName(), longNames().Node.Name, "a/b@sha256:ab $(reboot) `x`; \"", int64(-1), false)
 	f.Add("-.-", "", "\x00\xff", int64(0), true)
@@ -248,8 +320,9 @@ func FuzzPull(f *testing.F) {
 			s.Node.Method = plan.MethodExec
 		}
 		s.Owner.Name, s.Node.Name, s.Sequence = cache, node, sequence
-		job := jobs.Pull(s, options())
+		job := jobs.Build(s, options())
 		checkNames(t, job)
+		checkOtherKinds(t, s)
 		// Names go into fields of their own, never into a command.
 		for _, c := range job.Spec.Template.Spec.Containers {
 			if len(c.Command) != 2 || c.Command[1] != "noop" || len(c.Args) > 0 {
@@ -263,6 +336,21 @@ func FuzzPull(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// checkOtherKinds holds the Jobs that verify and remove the same images to the
+// same rules.
+func checkOtherKinds(t *testing.T, s plan.JobSpec) {
+	t.Helper()
+	for _, kind := range []plan.JobKind{plan.JobVerify, plan.JobRemove} {
+		s.Kind = kind
+		job := jobs.Build(s, options())
+		checkNames(t, job)
+		parsed, err := jobs.Parse(job)
+		if err != nil || parsed.Kind != kind || len(parsed.Images) != len(s.Images) {
+			t.Errorf("%s: %+v, %v", kind, parsed, err)
+		}
+	}
 }
 
 func ExamplePull() {
