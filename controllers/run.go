@@ -24,6 +24,7 @@ import (
 	"github.com/kubefledged/kubefledged-operator/controllers/nodecache"
 	"github.com/kubefledged/kubefledged-operator/internal/jobs"
 	"github.com/kubefledged/kubefledged-operator/internal/observe"
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
 	"github.com/kubefledged/kubefledged-operator/internal/version"
 )
 
@@ -37,7 +38,10 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 		return err
 	}
 	ctrl.SetLogger(logger)
-	rc, err := restConfig(o.Kubeconfig)
+	for _, ignored := range ignoredEnvironment() {
+		logger.Info(ignored)
+	}
+	rc, err := restConfig(o.Master, o.Kubeconfig)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 
 // RunWith runs the controller with this client configuration.
 func RunWith(ctx context.Context, rc *rest.Config, o Options) error {
-	mgr, err := ctrl.NewManager(rc, managerOptions(o))
+	mgr, err := ctrl.NewManager(unthrottled(rc), managerOptions(o))
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
@@ -57,19 +61,31 @@ func RunWith(ctx context.Context, rc *rest.Config, o Options) error {
 	return mgr.Start(ctx)
 }
 
-func restConfig(kubeconfig string) (*rest.Config, error) {
-	if kubeconfig == "" {
+func restConfig(master, kubeconfig string) (*rest.Config, error) {
+	if master == "" && kubeconfig == "" {
 		rc, err := ctrl.GetConfig()
 		if err != nil {
 			return nil, fmt.Errorf("find the API server: %w (outside a cluster, give --kubeconfig)", err)
 		}
 		return rc, nil
 	}
-	rc, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	rc, err := clientcmd.BuildConfigFromFlags(master, kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("--kubeconfig: %w", err)
+		return nil, fmt.Errorf("--kubeconfig, --master: %w", err)
 	}
 	return rc, nil
+}
+
+// unthrottled returns rc without client-go's own limit, 5 requests a second
+// unless set, which would take minutes for what a thousand nodes need. The API
+// server protects itself (API Priority and Fairness), and the pacer limits what
+// we create. controller-runtime does the same, but only to what it finds itself.
+func unthrottled(rc *rest.Config) *rest.Config {
+	rc = rest.CopyConfig(rc)
+	if rc.QPS == 0 && rc.RateLimiter == nil {
+		rc.QPS = -1
+	}
+	return rc
 }
 
 // Scheme returns the types the controller reads and writes.
@@ -121,11 +137,8 @@ func setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	nodes := &nodecache.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
-		Caches: &observe.Caches{Defaults: defaults},
-		Options: nodecache.Options{
-			ImagesPerJob: most, JobsMaxSurge: o.JobsMaxSurge, PullMethod: method,
-			Jobs: jobOptions(o), Workers: o.Workers,
-		},
+		Caches:  &observe.Caches{Defaults: defaults},
+		Options: nodeOptions(o, method, most),
 	}
 	if err := nodes.SetupWithManager(ctx, mgr); err != nil {
 		return fmt.Errorf("set up the node loop: %w", err)
@@ -137,8 +150,28 @@ func setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	return addProbes(mgr)
 }
 
+func nodeOptions(o Options, method plan.Method, imagesPerJob int) nodecache.Options {
+	return nodecache.Options{
+		ImagesPerJob:    imagesPerJob,
+		JobsMaxSurge:    o.JobsMaxSurge,
+		PullMethod:      method,
+		JobsPerRegistry: o.JobsPerRegistry,
+		PullsPerNode:    o.PullsPerNode,
+		VerifyInterval:  o.VerifyInterval,
+		UnselectedGrace: o.UnselectedGrace,
+		RemovalDisabled: !o.Removal,
+		RetainJobs:      o.JobRetentionPolicy == retentionRetain,
+		CRISocket:       o.criSocket(),
+		Jobs:            jobOptions(o),
+		Workers:         o.Workers,
+	}
+}
+
 func jobOptions(o Options) jobs.Options {
 	return jobs.Options{
+		RemovalNamespace:   o.removalNamespace(),
+		RemovalHostNetwork: o.RemovalHostNet,
+		RetainFor:          o.retainFor(),
 		HelperImage:        o.HelperImage,
 		HelperPullPolicy:   corev1.PullPolicy(o.HelperImagePullPolicy),
 		HelperPullSecrets:  o.HelperPullSecrets,

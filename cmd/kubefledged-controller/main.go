@@ -3,7 +3,6 @@
 package main
 
 import (
-	"flag"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -33,12 +32,16 @@ func command() *cobra.Command {
 		// A wrong flag's error is enough; the usage would hide it.
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := controllers.FinishLogging(cmd.Flags()); err != nil {
+				return err
+			}
 			return controllers.Run(cmd.Context(), options, klog.NewKlogr())
 		},
 	}
 	options.AddFlags(cmd.Flags())
-	logging := flag.NewFlagSet("logging", flag.ContinueOnError)
-	klog.InitFlags(logging) // -v, --stderrthreshold and the other usual ones
-	cmd.Flags().AddGoFlagSet(logging)
+	controllers.AddLoggingFlags(cmd.Flags())
+	cmd.SetArgs(controllers.DoubleDashes(os.Args[1:], cmd.Flags()))
+	// Wrapped, because the flags are explained in sentences.
+	cmd.SetUsageTemplate("Usage:\n  {{.UseLine}}\n\nFlags:\n{{.Flags.FlagUsagesWrapped 110}}\n")
 	return cmd
 }
