@@ -2,6 +2,8 @@ package observe
 
 import (
 	"cmp"
+	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,18 +23,43 @@ type Defaults struct {
 	PullPolicy corev1.PullPolicy
 	// PullDeadline is the longest one image may take.
 	PullDeadline time.Duration
+	// RefreshInterval is the time between two automatic refreshes; 0 for none.
+	RefreshInterval time.Duration
 	// ServiceAccount of the pull pods; part of the pull identity.
 	ServiceAccount string
 }
 
-// Caches converts ImageCaches and remembers the result by uid and generation:
-// parsing two thousand references for every node would cost more than all the
-// rest. What it remembers can be lost at any time.
+// Caches converts ImageCaches and remembers the result until what it is made
+// from changes: parsing two thousand references for every node would cost more
+// than all the rest. What it remembers can be lost at any time.
 type Caches struct {
 	Defaults Defaults
 
 	mu   sync.Mutex
-	memo map[types.UID]*plan.Cache
+	memo map[types.UID]converted
+}
+
+// converted is an ImageCache and what it was made from.
+type converted struct {
+	from  decidesCache
+	cache *plan.Cache
+}
+
+// decidesCache is what decides about an ImageCache's images: a generation
+// stands for its spec, which does not change without it.
+type decidesCache struct {
+	generation int64
+	operation  string
+	deleting   bool
+	holds      bool
+}
+
+func cacheDecides(ic metav1.Object) decidesCache {
+	return decidesCache{
+		generation: ic.GetGeneration(), operation: ic.GetAnnotations()[v1alpha2.AnnotationAccepted],
+		deleting: ic.GetDeletionTimestamp() != nil,
+		holds:    slices.Contains(ic.GetFinalizers(), v1alpha2.FinalizerPurge),
+	}
 }
 
 // Of returns what matters of the ImageCaches. The values are shared: they must
@@ -40,12 +67,12 @@ type Caches struct {
 func (c *Caches) Of(items []v1alpha2.ImageCache) []*plan.Cache {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fresh := make(map[types.UID]*plan.Cache, len(items))
+	fresh := make(map[types.UID]converted, len(items))
 	out := make([]*plan.Cache, 0, len(items))
 	for i := range items {
-		cache := c.convert(&items[i])
-		fresh[items[i].UID] = cache
-		out = append(out, cache)
+		known := c.convert(&items[i])
+		fresh[items[i].UID] = known
+		out = append(out, known.cache)
 	}
 	c.memo = fresh
 	return out
@@ -55,30 +82,50 @@ func (c *Caches) Of(items []v1alpha2.ImageCache) []*plan.Cache {
 func (c *Caches) One(ic *v1alpha2.ImageCache) *plan.Cache {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cache := c.convert(ic)
+	known := c.convert(ic)
 	if c.memo == nil {
-		c.memo = map[types.UID]*plan.Cache{}
+		c.memo = map[types.UID]converted{}
 	}
-	c.memo[ic.UID] = cache
-	return cache
+	c.memo[ic.UID] = known
+	return known.cache
 }
 
-func (c *Caches) convert(ic *v1alpha2.ImageCache) *plan.Cache {
-	deleting := ic.DeletionTimestamp != nil
-	if known := c.memo[ic.UID]; known != nil && known.Generation == ic.Generation && known.Deleting == deleting {
+func (c *Caches) convert(ic *v1alpha2.ImageCache) converted {
+	from := cacheDecides(ic)
+	if known, ok := c.memo[ic.UID]; ok && known.from == from {
 		return known
 	}
 	secrets := secretNames(ic.Spec.ImagePullSecrets)
-	return &plan.Cache{
+	return converted{from, &plan.Cache{
 		Namespace: ic.Namespace, Name: ic.Name, UID: ic.UID,
 		Generation: ic.Generation, Created: ic.CreationTimestamp.Time,
-		Deleting: deleting, Suspend: ic.Spec.Suspend,
-		Lists:        c.lists(&ic.Spec),
-		Identity:     plan.Identity(ic.Namespace, c.Defaults.ServiceAccount, secrets),
-		Secrets:      secrets,
-		PullDeadline: durationOr(ic.Spec.PullDeadline, c.Defaults.PullDeadline),
-		Tolerations:  ic.Spec.Tolerations,
+		Deleting:        from.deleting,
+		Purging:         from.deleting && from.holds && ic.Spec.DeletionPolicy == v1alpha2.DeletionPolicyPurge,
+		Operation:       Operation(ic),
+		RefreshInterval: durationOr(ic.Spec.RefreshInterval, c.Defaults.RefreshInterval),
+		Selectors:       selectorsHash(&ic.Spec),
+		Suspend:         ic.Spec.Suspend,
+		Lists:           c.lists(&ic.Spec),
+		Identity:        plan.Identity(ic.Namespace, c.Defaults.ServiceAccount, secrets),
+		Secrets:         secrets,
+		PullDeadline:    durationOr(ic.Spec.PullDeadline, c.Defaults.PullDeadline),
+		Tolerations:     ic.Spec.Tolerations,
+	}}
+}
+
+// Operation returns the purge or refresh that was accepted last; a zero one
+// when there is none. Users can write annotations: one that is damaged, or
+// holds no operation of ours, is none.
+func Operation(ic metav1.Object) plan.Operation {
+	var op plan.Operation
+	text := ic.GetAnnotations()[v1alpha2.AnnotationAccepted]
+	if text == "" || json.Unmarshal([]byte(text), &op) != nil || op.ID <= 0 {
+		return plan.Operation{}
 	}
+	if op.Kind != plan.OperationPurge && op.Kind != plan.OperationRefresh {
+		return plan.Operation{}
+	}
+	return op
 }
 
 func secretNames(refs []corev1.LocalObjectReference) []string {

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -51,13 +52,49 @@ func imagesHash(images []corev1.ContainerImage) uint64 {
 	return h.Sum64()
 }
 
-// CacheChanged lets an ImageCache's update pass only when its spec changed or
-// its deletion began: our own status writes wake nothing.
+// CacheChanged lets an ImageCache's update pass only when what is wanted on
+// nodes may have changed: its spec, an accepted purge or refresh, or that it is
+// being deleted and how. Status writes wake nothing.
 func CacheChanged() predicate.Predicate {
+	return updates(func(old, now client.Object) bool { return cacheDecides(old) != cacheDecides(now) })
+}
+
+// CacheAsked does so also when a user asks for a purge or refresh, or takes a
+// request back.
+func CacheAsked() predicate.Predicate {
+	return updates(func(old, now client.Object) bool {
+		return cacheDecides(old) != cacheDecides(now) || asks(old) != asks(now)
+	})
+}
+
+// StatusChanged lets an ImageCache's update pass when its status changed.
+// Whoever writes status has to hear of it: another replica, or a user with a
+// text editor, may have written something older over it.
+func StatusChanged() predicate.Predicate {
+	return updates(func(old, now client.Object) bool {
+		before, okOld := old.(*v1alpha2.ImageCache)
+		after, okNow := now.(*v1alpha2.ImageCache)
+		return okOld && okNow && !equality.Semantic.DeepEqual(before.Status, after.Status)
+	})
+}
+
+func updates(pass func(old, now client.Object) bool) predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
-			(e.ObjectOld.GetDeletionTimestamp() == nil) != (e.ObjectNew.GetDeletionTimestamp() == nil)
+		return e.ObjectOld != nil && e.ObjectNew != nil && pass(e.ObjectOld, e.ObjectNew)
 	}}
+}
+
+// requests are the users' annotations: an empty value is a request too.
+type requests struct {
+	purges, refreshes        bool
+	purgeValue, refreshValue string
+}
+
+func asks(ic client.Object) requests {
+	var r requests
+	r.purgeValue, r.purges = ic.GetAnnotations()[v1alpha2.AnnotationPurge]
+	r.refreshValue, r.refreshes = ic.GetAnnotations()[v1alpha2.AnnotationRefresh]
+	return r
 }
 
 // Selectors returns an ImageCache's lists without their images: enough to ask
