@@ -174,7 +174,8 @@ func (d *nodePlan) classifyCached(want *Want, rec *v1alpha2.ImageRecord) class {
 	case rec.Due == v1alpha2.DueVerify:
 		return verify
 	case again == refresh && every > 0:
-		seed := string(d.in.Node.UID) + rec.Image + rec.Time.UTC().Format(time.RFC3339)
+		// Not by image: what was pulled together is due together.
+		seed := string(d.in.Node.UID) + rec.Time.UTC().Format(time.RFC3339)
 		return d.dueIn(rec.Time.Add(jitter(every, seed)).Sub(d.in.Now), refresh)
 	default:
 		return notDue

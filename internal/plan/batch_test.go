@@ -149,7 +149,7 @@ func TestJobSpec(t *testing.T) {
 	d := Decide(input(r, c))
 	spec := d.Actions[0].(CreateJob).Spec
 	want := JobSpec{
-		Kind:         JobPull,
+		Kind:  JobPull,
 		Owner: c, NodeCacheUID: "record-uid", Sequence: 8, Node: spec.Node, Identity: "abc", Deadline: time.Minute,
 		Images: []Want{{Key: Key{"x", "abc"}, Name: "x", Policy: corev1.PullIfNotPresent, Claimants: []*Cache{c}}},
 	}

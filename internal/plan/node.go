@@ -54,7 +54,7 @@ func Decide(in NodeInput) NodeDecision {
 		return d.write()
 	}
 	d.nextJob()
-	if !d.creating && d.ledger.count(d.wants) {
+	if !d.creating && (d.ledger.changed || d.ledger.count(d.wants)) {
 		return d.write()
 	}
 	return d.decision

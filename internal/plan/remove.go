@@ -96,6 +96,10 @@ func (d *nodePlan) removalAt(rec *v1alpha2.ImageRecord) time.Time {
 	switch {
 	case rec.Attempts == 0:
 		return time.Time{}
+	case rec.Reason == v1alpha2.ReasonRemovalDisabled && d.in.Options.RemovalDisabled:
+		return d.in.Now.Add(permanentMost)
+	case rec.Reason == v1alpha2.ReasonRemovalDisabled && !d.in.Options.RemovalDisabled:
+		return time.Time{} // the controller was told otherwise since
 	case rec.Reason == v1alpha2.ReasonImagePinned:
 		return rec.Time.Add(jitter(permanentMost, seed))
 	default:
@@ -107,11 +111,11 @@ func (d *nodePlan) removalAt(rec *v1alpha2.ImageRecord) time.Time {
 // are still to be pulled: they may share layers with what goes. It returns
 // whether the node is taken by a removal, or about to be.
 func (d *nodePlan) nextRemoval(newcomers bool) bool {
-	if d.in.Options.RemovalDisabled || Blocked(&d.in.Node, &Cache{}) != "" {
+	if Blocked(&d.in.Node, &Cache{}) != "" {
 		return false
 	}
 	due, along := d.removals()
-	if len(due) == 0 {
+	if len(due) == 0 || d.cannotRemove(due) {
 		return false
 	}
 	oldest := slices.MinFunc(due, func(a, b removal) int { return a.since.Compare(b.since) })
@@ -123,6 +127,24 @@ func (d *nodePlan) nextRemoval(newcomers bool) bool {
 		return false
 	}
 	d.createRemoval(slices.Concat(due, along))
+	return true
+}
+
+// cannotRemove notes why nothing can be removed from the node, if so.
+func (d *nodePlan) cannotRemove(due []removal) bool {
+	failure := outcome.Image{Kind: outcome.Failed}
+	switch {
+	case d.in.Options.RemovalDisabled:
+		failure.Reason, failure.Message = v1alpha2.ReasonRemovalDisabled, "the controller runs with --removal=false; the image stays on the node"
+	case d.in.Node.Socket == "":
+		failure.Reason = v1alpha2.ReasonImageRemovalFailed
+		failure.Message = "the socket of the node's container runtime is not known: set --cri-socket-path or annotate the Node with " + v1alpha2.AnnotationCRISocket
+	default:
+		return false
+	}
+	for _, r := range due {
+		d.ledger.noteRemoval(r.image, failure, d.in.Now)
+	}
 	return true
 }
 

@@ -22,7 +22,7 @@ func (d *nodePlan) slow(j *Job) int {
 		return -1
 	}
 	key := Key{j.Images[p.Index], j.Identity}
-	if d.ledger.get(key) != nil || d.large(key.Image) {
+	if rec := d.ledger.get(key); rec != nil && rec.State != v1alpha2.ImageStateMissing || d.large(key.Image) {
 		return -1
 	}
 	if len(undecided(j)) > 1 || d.othersWait(j) {
