@@ -115,11 +115,12 @@ func (c *Caches) convert(ic *v1alpha2.ImageCache) converted {
 
 // Operation returns the purge or refresh that was accepted last; a zero one
 // when there is none. Users can write annotations: one that is damaged, or
-// holds no operation of ours, is none.
+// holds no operation of ours, is none. Ids grow from the seconds since 1970, so
+// one that leaves no room to grow is not ours.
 func Operation(ic metav1.Object) plan.Operation {
 	var op plan.Operation
 	text := ic.GetAnnotations()[v1alpha2.AnnotationAccepted]
-	if text == "" || json.Unmarshal([]byte(text), &op) != nil || op.ID <= 0 {
+	if text == "" || json.Unmarshal([]byte(text), &op) != nil || op.ID <= 0 || op.ID > 1<<53 {
 		return plan.Operation{}
 	}
 	if op.Kind != plan.OperationPurge && op.Kind != plan.OperationRefresh {

@@ -34,6 +34,7 @@ func TestOperationIsRead(t *testing.T) {
 		"another kind":   {`{"kind":"pull","id":7,"generation":1,"time":"2026-01-02T03:04:05Z"}`, plan.Operation{}},
 		"without an id":  {`{"kind":"purge","generation":1,"time":"2026-01-02T03:04:05Z"}`, plan.Operation{}},
 		"a negative id":  {`{"kind":"purge","id":-1,"generation":1,"time":"2026-01-02T03:04:05Z"}`, plan.Operation{}},
+		"the last id":    {`{"kind":"purge","id":9223372036854775807,"generation":1,"time":"2026-01-02T03:04:05Z"}`, plan.Operation{}},
 		"cut in the end": {purgeSeven[:len(purgeSeven)-1], plan.Operation{}},
 	} {
 		if diff := cmp.Diff(tc.want, Operation(fixture.ImageCache("c", accepted(tc.text)))); diff != "" {

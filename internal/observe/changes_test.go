@@ -19,16 +19,16 @@ func TestCacheUpdatesThatWake(t *testing.T) {
 		edit fixture.CacheMod
 		want wakes
 	}{
-		"nothing":                  {func(ic *v1alpha2.ImageCache) { ic.ResourceVersion = "2" }, wakes{}},
-		"an edit":                  {fixture.WithGeneration(2), wakes{true, true, false}},
-		"deletion":                 {fixture.Deleting("example.com/backup"), wakes{true, true, false}},
-		"our finalizer":            {held, wakes{true, true, false}},
-		"a finalizer of others":    {func(ic *v1alpha2.ImageCache) { ic.Finalizers = []string{"example.com/backup"} }, wakes{}},
-		"an accepted operation":    {accepted(purgeSeven), wakes{true, true, false}},
-		"a purge without value":    {fixture.WithAnnotation(v1alpha2.AnnotationPurge, ""), wakes{false, true, false}},
-		"a refresh":                {fixture.WithAnnotation(v1alpha2.AnnotationRefresh, "now"), wakes{false, true, false}},
-		"a note":                   {fixture.WithAnnotation("example.com/note", "x"), wakes{}},
-		"a status":                 {func(ic *v1alpha2.ImageCache) { ic.Status.Cached = 1 }, wakes{false, false, true}},
+		"nothing":               {func(ic *v1alpha2.ImageCache) { ic.ResourceVersion = "2" }, wakes{}},
+		"an edit":               {fixture.WithGeneration(2), wakes{true, true, false}},
+		"deletion":              {fixture.Deleting("example.com/backup"), wakes{true, true, false}},
+		"our finalizer":         {held, wakes{true, true, false}},
+		"a finalizer of others": {func(ic *v1alpha2.ImageCache) { ic.Finalizers = []string{"example.com/backup"} }, wakes{}},
+		"an accepted operation": {accepted(purgeSeven), wakes{true, true, false}},
+		"a purge without value": {fixture.WithAnnotation(v1alpha2.AnnotationPurge, ""), wakes{false, true, false}},
+		"a refresh":             {fixture.WithAnnotation(v1alpha2.AnnotationRefresh, "now"), wakes{false, true, false}},
+		"a note":                {fixture.WithAnnotation("example.com/note", "x"), wakes{}},
+		"a status":              {func(ic *v1alpha2.ImageCache) { ic.Status.Cached = 1 }, wakes{false, false, true}},
 	} {
 		old := fixture.ImageCache("c", fixture.WithImages(nil, "x"))
 		now := old.DeepCopy()
