@@ -62,7 +62,7 @@ func (d *nodePlan) nextJob() {
 		d.lookAgain(wait.Until.Sub(d.in.Now))
 		return
 	}
-	if d.occupied {
+	if !d.room() {
 		return
 	}
 	due := d.candidates()
@@ -70,15 +70,17 @@ func (d *nodePlan) nextJob() {
 	if d.nextRemoval(newcomers) {
 		return
 	}
-	if batch := d.pick(due); len(batch) > 0 {
-		d.create(batch)
+	batch := d.pick(due)
+	if len(batch) == 0 || batch[0].class == verify && d.pulls > 0 {
+		return // a verification runs alone
 	}
+	d.create(batch)
 }
 
 // create creates the Job of a batch.
 func (d *nodePlan) create(batch []candidate) {
 	spec := JobSpec{
-		Kind: JobPull, Owner: batch[0].owner, NodeCacheUID: d.in.Record.UID, Sequence: d.in.Record.Sequence + 1,
+		Kind: JobPull, Owner: batch[0].owner, NodeCacheUID: d.in.Record.UID, Sequence: d.nextNumber(),
 		Node: &d.in.Node, Identity: batch[0].want.Identity, Deadline: batch[0].owner.PullDeadline,
 	}
 	if batch[0].class == verify {
@@ -103,7 +105,7 @@ func (d *nodePlan) candidates() []candidate {
 	for i := range d.wants {
 		want := &d.wants[i]
 		owner := d.active(want)
-		if owner == nil {
+		if owner == nil || d.flying(want.Key) {
 			continue
 		}
 		c := candidate{want: want, owner: owner, class: d.classify(want)}

@@ -68,8 +68,10 @@ type nodePlan struct {
 	caches   map[types.UID]*Cache
 	ledger   *ledger
 	decision NodeDecision
-	// occupied means that the kubelet may still work on a Job of ours.
-	occupied bool
+	// pulls is the number of pull Jobs that the kubelet may still work on, but
+	// for the slow one; alone means that it may work on another Job of ours.
+	pulls int
+	alone bool
 	// slowJob is the Job that was left to its slow image and still runs.
 	slowJob  *Job
 	creating bool
@@ -132,73 +134,6 @@ func (d *nodePlan) deleteJob(j *Job, why string) {
 	d.act(DeleteJob{Namespace: j.Namespace, Name: j.Name, UID: j.UID})
 }
 
-// settleJobs records what has ended and deletes what is recorded.
-func (d *nodePlan) settleJobs() {
-	recorded := d.in.Record.Sequence
-	for i := range d.in.Jobs {
-		j := &d.in.Jobs[i]
-		switch {
-		case j.NodeUID != d.in.Node.UID:
-			d.occupied = true
-			d.deleteJob(j, "its node was replaced")
-		case j.Sequence != 0 && j.Sequence == d.in.Record.SlowJob:
-			d.judgeSlow(j)
-			d.lookAgain(pollInterval)
-		case j.Sequence <= recorded && d.ending(j):
-			d.occupied = true
-		case j.Sequence <= recorded:
-			d.occupied = d.occupied || j.PodRunning
-			if !d.in.Options.RetainJobs || !j.Finished {
-				d.deleteJob(j, "its outcome is recorded")
-			}
-		default:
-			d.occupied = true
-			d.judge(j)
-		}
-		if d.occupied {
-			d.lookAgain(pollInterval)
-		}
-	}
-	d.forgetSlow()
-}
-
-// ending tells whether a recorded Job is about to end by itself.
-func (d *nodePlan) ending(j *Job) bool {
-	if !j.PodRunning || j.Deleting || j.Gone {
-		return false
-	}
-	for i, image := range j.Images {
-		rec := d.ledger.get(Key{image, j.Identity})
-		if rec == nil || j.Attempt.Images[i].Kind != outcome.Pulled || d.in.Now.Sub(rec.Time.Time) >= endGrace {
-			return false
-		}
-	}
-	return true
-}
-
-// judge looks at a Job that is not recorded yet.
-func (d *nodePlan) judge(j *Job) {
-	if j.Kind == JobVerify || j.Kind == JobRemove {
-		d.judgeShort(j)
-		return
-	}
-	switch slow := d.slow(j); {
-	case j.Attempt.Settled:
-		d.record(j, j.Attempt)
-	case j.Deleting || j.Gone:
-		d.notef("Job %d is going: wait", j.Sequence)
-	case d.unwanted(j):
-		d.notef("Job %d: nobody wants its images any more", j.Sequence)
-		d.record(j, j.Attempt)
-	case d.expired(j):
-		d.expire(j)
-	case slow >= 0:
-		d.setAside(j, slow)
-	default:
-		d.tellEarly(j)
-	}
-}
-
 // tellEarly notes the failures that events tell of while other images of the
 // Job are still being pulled; when it is settled they are not counted again.
 func (d *nodePlan) tellEarly(j *Job) {
@@ -255,7 +190,7 @@ func (d *nodePlan) closeJob(j *Job, attempt outcome.Attempt) {
 	} else if !attempt.Started.IsZero() {
 		d.ledger.accept()
 	}
-	d.ledger.close(j.Sequence)
+	d.ledger.close(j.Sequence, d.openNumbers())
 }
 
 // hold gives the record of an image that nobody wants any more the claim of

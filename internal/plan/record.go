@@ -78,12 +78,23 @@ func (l *ledger) deferImage(key Key, now time.Time) {
 	rec.State, rec.Time = v1alpha2.ImageStateDeferred, metav1.NewTime(now)
 }
 
-// close marks the Job of this number as recorded.
-func (l *ledger) close(sequence int64) {
-	if sequence > l.status.Sequence {
-		l.status.Sequence = sequence
-		l.changed = true
+// close marks the Job of this number as recorded; those of the open numbers
+// that it overtakes are not.
+func (l *ledger) close(sequence int64, open []int64) {
+	s := &l.status
+	if sequence <= s.Sequence {
+		before := len(s.OpenJobs)
+		s.OpenJobs = slices.DeleteFunc(s.OpenJobs, func(n int64) bool { return n == sequence })
+		l.changed = l.changed || len(s.OpenJobs) != before
+		return
 	}
+	for _, n := range open {
+		if n > s.Sequence && n < sequence {
+			s.OpenJobs = append(s.OpenJobs, n)
+		}
+	}
+	s.Sequence = sequence
+	l.changed = true
 }
 
 // refuse notes that the kubelet refused a pod; accept that it took one.
@@ -244,6 +255,10 @@ func RefuseJob(record v1alpha2.NodeCacheStatus, spec *JobSpec, why error, now ti
 // a Job that is not ours has the name that the number leads to.
 func SkipSequence(record v1alpha2.NodeCacheStatus, sequence int64) v1alpha2.NodeCacheStatus {
 	l := newLedger(record)
-	l.close(sequence)
+	var open []int64 // forgotten later where there is no such Job
+	for n := record.Sequence + 1; n < sequence; n++ {
+		open = append(open, n)
+	}
+	l.close(sequence, open)
 	return l.sorted()
 }

@@ -122,11 +122,13 @@ func (d *nodePlan) nextRemoval(newcomers bool) bool {
 	if left := oldest.since.Add(removalPatience).Sub(d.in.Now); newcomers && left > 0 {
 		return false
 	}
-	if d.slowJob != nil {
+	switch {
+	case d.slowJob != nil:
 		d.notef("a removal waits for Job %d", d.slowJob.Sequence)
 		return false
+	case d.pulls == 0: // else they end first, and no other begins
+		d.createRemoval(slices.Concat(due, along))
 	}
-	d.createRemoval(slices.Concat(due, along))
 	return true
 }
 
@@ -150,7 +152,7 @@ func (d *nodePlan) cannotRemove(due []removal) bool {
 
 func (d *nodePlan) createRemoval(batch []removal) {
 	spec := JobSpec{
-		Kind: JobRemove, NodeCacheUID: d.in.Record.UID, Sequence: d.in.Record.Sequence + 1,
+		Kind: JobRemove, NodeCacheUID: d.in.Record.UID, Sequence: d.nextNumber(),
 		Node: &d.in.Node, Identity: IdentityNode, Deadline: RemovalDeadline,
 		Keep: kept(d.wants, &d.ledger.status),
 	}

@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// flight is a Job of spec that is under way.
+func flight(spec *JobSpec) Job {
+	j := jobFor(spec.Owner, time.Second)
+	j.Kind, j.Sequence, j.Name = spec.Kind, spec.Sequence, spec.Owner.Name+string(rune('0'+spec.Sequence))
+	for _, w := range spec.Images {
+		j.Images = append(j.Images, w.Image)
+		j.Attempt.Images = append(j.Attempt.Images, notTried)
+		j.Attempt.Images[len(j.Attempt.Images)-1].Kind = ""
+	}
+	return j
+}
+
+// Several Jobs pull onto one node, and are recorded in whatever order they end.
+func TestPullsPerNode(t *testing.T) {
+	c := cache("c", "a", "b", "x")
+	l := newLife(t, record(), c)
+	l.in.Options.PullsPerNode, l.in.Options.ImagesPerJob = 2, 1
+	first := l.step(0)
+	one := flight(first)
+	l.in.Jobs = []Job{one}
+	second := l.step(0)
+	two := flight(second)
+	if first.Sequence != 1 || second.Sequence != 2 || first.Images[0].Image == second.Images[0].Image {
+		t.Fatalf("%+v\n%+v", first, second)
+	}
+	l.in.Jobs = []Job{one, two}
+	l.wantJob(l.step(0))
+	two = two.settled(pulled)
+	two.PodRunning = false
+	l.in.Jobs = []Job{one, two}
+	l.in.Record.NodeCacheStatus = *Decide(l.in).written()
+	if s := l.in.Record; s.Sequence != 2 || !cmp.Equal(s.OpenJobs, []int64{1}) {
+		t.Fatalf("sequence %d, open %v", s.Sequence, s.OpenJobs)
+	}
+	third := l.step(0)
+	l.wantJob(third, "pull", "x")
+	l.in.Jobs = []Job{one.settled(pulled), flight(third)}
+	l.in.Record.NodeCacheStatus = *Decide(l.in).written()
+	if s := l.in.Record; s.Sequence != 2 || len(s.OpenJobs) > 0 || len(s.Images) != 2 {
+		t.Fatalf("%+v", s.NodeCacheStatus)
+	}
+}
+
+// What a lost Job leaves open is not waited for.
+func TestOpenJobIsForgotten(t *testing.T) {
+	c := cache("c", "a")
+	r := record(cached("a")).claimed(1, c)
+	r.Sequence, r.OpenJobs = 2, []int64{1}
+	if s := Decide(input(r, c)).written(); s == nil || len(s.OpenJobs) > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A removal waits until the pulls have ended, and no new one begins.
+func TestRemovalDrainsTheNode(t *testing.T) {
+	c := cache("c", "x", "a", "b")
+	l := newLife(t, record(cached("x")).claimed(1, c), edited(c, "a", "b"))
+	l.in.Options.PullsPerNode, l.in.Options.ImagesPerJob = 2, 1
+	one := flight(l.step(0))
+	l.in.Jobs = []Job{one}
+	l.wantJob(l.step(removalPatience))
+	l.in.Jobs = nil
+	l.wantJob(l.step(0), "remove", "x")
+}
+
+// Finished Jobs that are retained are neither deleted nor in the way.
+func TestRetainedJobs(t *testing.T) {
+	c := cache("c", "a", "b")
+	r := record(cached("a")).claimed(1, c)
+	r.Sequence, r.Cached, r.Waiting = 1, 1, 1
+	j := jobFor(c, time.Minute, "a").settled(pulled)
+	j.PodRunning, j.Finished = false, true
+	in := input(r, c).with(func(in *NodeInput) { in.Jobs, in.Options.RetainJobs = []Job{j}, true })
+	if diff := cmp.Diff([]string{"create"}, Decide(in).kinds()); diff != "" {
+		t.Error(diff)
+	}
+	in.Jobs[0].Finished = false // in back-off: its kubelet would go on asking
+	if diff := cmp.Diff([]string{"delete", "create"}, Decide(in).kinds()); diff != "" {
+		t.Error(diff)
+	}
+}
