@@ -101,10 +101,18 @@ func (r *reader) failImage(i int, waiting *corev1.ContainerStateWaiting) {
 	r.out.Images[i] = r.failureOf(i, waiting)
 }
 
-// failureOf classifies the pull failure of image i.
+// neverPull is the waiting reason of a container whose image, or image volume,
+// is not on the node and may not be pulled (KUBE/pkg/kubelet/images/types.go).
+const neverPull = "ErrImageNeverPull"
+
+// failureOf classifies the pull failure of image i. A verification that finds
+// no image has not failed.
 func (r *reader) failureOf(i int, waiting *corev1.ContainerStateWaiting) Image {
 	message := r.told(waiting, r.images[i])
 	reason, _ := unwrap(waiting.Reason, waiting.Message)
+	if r.Verify && reason == neverPull {
+		return Image{Kind: Absent, Message: cleanCause(message)}
+	}
 	involved := append([]ref{r.helper}, r.images...)
 	switch verdict := classify(message, involved); {
 	case reason == "InvalidImageName":

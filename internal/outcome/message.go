@@ -21,10 +21,13 @@ const hidden = "***"
 // secretNames are the query parameters and JSON fields that grant access: OAuth
 // tokens (RFC 6749) and the signed URLs of AWS, Google, Azure and CloudFront,
 // to which registries redirect for layers.
-const secretNames = `(?:access_|refresh_|id_|identity)?token|client_secret|secret|password|passwd|api_?key`
+const secretNames = `(?:access_|refresh_|id_|identity|registry)?token|client_secret|secret|password|passwd|api_?key`
 
 const queryNames = secretNames + `|x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|` +
 	`awsaccesskeyid|key-pair-id|signature|sig|policy|code`
+
+// ampersand separates parameters; messages quoted as JSON or HTML write it otherwise.
+const ampersand = `(?:[?&;]|\\u0026|%26)`
 
 // userInfo is the user:password@ of a URL: all up to the last @ before the
 // path, because a password may itself hold an @.
@@ -32,12 +35,18 @@ var userInfo = regexp.MustCompile(`://[^/\s]*@`)
 
 var secrets = []secret{
 	{userInfo, "://"},
-	{regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["']?(?:basic|bearer|digest|negotiate)\s+)[^\s"',;]+`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["'\[]*(?:basic|bearer|digest|negotiate)\s+)[^\s"',;\]]+`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(authorization["']?\s*[:=]\s*["'\[]*token\s+)[^\s"',;\]]{16,}`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(\baws4-hmac-sha256\s+)[^"'\]]+`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(\b(?:x-registry-auth|x-auth-token|x-amz-security-token|private-token|set-cookie|cookie)["']?\s*[:=]\s*["'\[]*)[^\s"'\]]+`), "${1}" + hidden},
+	// Basic without a header's name, told from the word by what base64 looks like.
+	{regexp.MustCompile(`(\b[Bb]asic\s+)(?:[A-Za-z0-9+/]{6,}={1,2}|[A-Za-z0-9+/]*(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/]{3,}=*)`), "${1}" + hidden},
 	// A challenge (Bearer realm="...") is no secret; its words are short.
 	{regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{8,}`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)([?&;](?:` + queryNames + `)=)[^&;\s"'<>]*[^&;\s"'<>:]`), "${1}" + hidden},
-	{regexp.MustCompile(`(?i)(["'](?:` + secretNames + `|auth)["']\s*:\s*["'])[^"']*`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(` + ampersand + `(?:` + queryNames + `)=)[^&;\s"'<>\\]*[^&;\s"'<>:\\]`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(["'](?:` + secretNames + `|auth)\\*["']\s*:\s*\\*["'])[^"'\\]*`), "${1}" + hidden},
 	{regexp.MustCompile(`(?i)(\b(?:password|passwd|(?:access_|refresh_|id_|identity)token|client_secret)=)[^&;\s"'<>]+`), "${1}" + hidden},
+	{regexp.MustCompile(`(?i)(dockerconfigjson["'\]]*\s*[:=]\s*["']?)[a-z0-9+/=]{8,}`), "${1}" + hidden},
 	// containerd quotes a pull secret that has no colon in full
 	// (internal/cri/server/images/image_pull.go, ParseAuth).
 	{regexp.MustCompile(`(invalid decoded auth: ").*?("|$)`), "${1}" + hidden + "${2}"},

@@ -13,16 +13,15 @@ const (
 )
 
 // withoutPod waits in any case: our view of the pods may be behind that of the
-// Jobs, and what a pod has to tell is worth more.
-func (r *reader) withoutPod() {
+// Jobs, and what a pod has to tell is worth more. complete is the outcome of
+// the images of a Job that completed.
+func (r *reader) withoutPod(complete Image) {
 	switch {
 	case r.Now.Sub(r.JobCreated) < NoPodGrace:
 	case r.JobFailed != nil:
 		r.jobFailed()
 	case r.JobFinished:
-		// A Job completes only when its pod succeeded, that is when every
-		// container ran to its end: that the pod is gone takes nothing back.
-		r.fillUndecided(Image{Kind: Pulled})
+		r.fillUndecided(complete)
 	default:
 		r.missingPod()
 	}

@@ -10,15 +10,22 @@ import (
 // in Jobs of the exec method.
 const InitContainerName = "install-helper"
 
-// Read returns what is known of a pull Job. It is a function of its input
-// alone: what an earlier call returned need not be remembered.
+// Read returns what is known of a Job that pulls or verifies. It is a function
+// of its input alone: what an earlier call returned need not be remembered.
 func Read(in Input) Attempt {
 	r := newReader(in)
 	if in.Pod == nil {
-		r.withoutPod()
+		// A Job completes only when its pod succeeded, that is when every
+		// container ran to its end: that the pod is gone takes nothing back.
+		r.withoutPod(Image{Kind: Pulled})
 	} else {
 		r.withPod()
 	}
+	return r.attempt()
+}
+
+// attempt closes what was gathered.
+func (r *reader) attempt() Attempt {
 	if r.finished() {
 		r.fillUndecided(Image{Kind: NotTried})
 	}
@@ -53,9 +60,7 @@ func newReader(in Input) *reader {
 // withPod reads in the order of what is surest: what containers prove, whether
 // the pod was refused, why the rest does not move.
 func (r *reader) withPod() {
-	if start := r.Pod.Status.StartTime; start != nil {
-		r.out.Started = start.Time
-	}
+	r.readStart()
 	r.readContainers()
 	if r.out.Refused = r.refusal(); r.out.Refused != nil {
 		r.keepOnlyProofs()
@@ -65,6 +70,12 @@ func (r *reader) withPod() {
 	r.blameHelper()
 	r.explainDenials()
 	r.readProgress()
+}
+
+func (r *reader) readStart() {
+	if start := r.Pod.Status.StartTime; start != nil {
+		r.out.Started = start.Time
+	}
 }
 
 // podEnded tells whether the kubelet has finished with the pod.

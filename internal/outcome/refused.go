@@ -29,8 +29,8 @@ func (r *reader) refusal() *Refusal {
 	return nil
 }
 
-// keepOnlyProofs forgets what a refused pod says of images it did not pull:
-// the node's trouble may be behind it, and the next pod will tell.
+// keepOnlyProofs forgets what a refused pod says of images it did not pull or
+// find: the node's trouble may be behind it, and the next pod will tell.
 func (r *reader) keepOnlyProofs() {
 	r.out.NeedEvents = false
 	for i := range r.out.Images {

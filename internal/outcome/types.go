@@ -1,5 +1,6 @@
-// Package outcome reads what became of a pull Job: pod statuses and events in,
-// one outcome per image out. It is pure: no client, no clock, no I/O.
+// Package outcome reads what became of a Job that pulls, verifies or removes
+// images: pod statuses and events in, one outcome per image out. It is pure: no
+// client, no clock, no I/O.
 package outcome
 
 import (
@@ -22,7 +23,8 @@ const (
 	// NotTried means the Job ended before this image was tried, or the kubelet
 	// held it back ("pull QPS exceeded"): no attempt is counted.
 	NotTried Kind = "NotTried"
-	// Absent means a verification did not find the image.
+	// Absent means a verification did not find the image, or the kubelet does
+	// not let this pull identity use it, of which it says the same.
 	Absent Kind = "Absent"
 	// Removed means a removal was carried out: the image is not on the node.
 	Removed Kind = "Removed"
@@ -35,10 +37,12 @@ const (
 type Image struct {
 	// Kind of the outcome.
 	Kind Kind
-	// Reason is one of the api's Reason constants; set when Kind is Failed.
+	// Reason is one of the api's Reason constants; set when Kind is Failed or
+	// Kept, in which case it is ImageShared.
 	Reason string
 	// Message is the kubelet's, runtime's or API server's own words, cleaned
-	// of credentials and cut to MaxMessage bytes; set when Kind is Failed.
+	// of credentials and cut to MaxMessage bytes; set when Kind is Failed,
+	// Absent or Kept.
 	Message string
 	// Digest is the image's digest ("sha256:..."), where the pod tells it.
 	Digest string
@@ -64,10 +68,9 @@ type Pulling struct {
 	Since time.Time
 }
 
-// Attempt is what is known of one pull Job.
+// Attempt is what is known of one Job.
 type Attempt struct {
-	// Settled means nothing more will come of this Job: every image is
-	// Pulled, Failed or NotTried.
+	// Settled means nothing more will come of this Job: no image is Undecided.
 	Settled bool
 	// Images holds one outcome per image, in the order of the Job.
 	Images []Image
@@ -101,8 +104,11 @@ type Event struct {
 	Warning bool
 }
 
-// Input is all that Read looks at.
+// Input is all that Read and ReadRemoval look at.
 type Input struct {
+	// Verify is true when the Job pulls nothing (pullPolicy Never): an image
+	// that the kubelet does not find is Absent.
+	Verify bool
 	// Images of the Job: normalised references, in the order of its containers.
 	Images []string
 	// Helper is the reference of the helper image as the Job's pods use it.

@@ -38,7 +38,7 @@ var stages = map[string]stage{
 
 	"ErrImagePull":              pullFailed,
 	"ImagePullBackOff":          pullFailed,
-	"ErrImageNeverPull":         pullFailed,
+	neverPull:                   pullFailed,
 	"ImageInspectError":         pullFailed,
 	"InvalidImageName":          pullFailed,
 	"RegistryUnavailable":       pullFailed,
