@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"cmp"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
@@ -54,6 +56,8 @@ type pass struct {
 	seen    *record
 	actions []plan.Action
 	again   time.Duration
+	// verdict is what speaks against the removal it is about to create.
+	verdict string
 }
 
 // reconcileNode is the node loop: read, decide, carry out.
@@ -153,7 +157,11 @@ func (ps *pass) delete(a plan.DeleteJob) {
 
 // jobName is the name a Job gets: one for each sequence of a NodeCache.
 func jobName(spec *plan.JobSpec) string {
-	return spec.Owner.Name + "-" + string(spec.NodeCacheUID) + "-" + time.Duration(spec.Sequence).String()
+	what := "remove"
+	if spec.Owner != nil {
+		what = spec.Owner.Name
+	}
+	return what + "-" + string(spec.NodeCacheUID) + "-" + strconv.FormatInt(spec.Sequence, 10)
 }
 
 // create makes a Job when the pacer has a slot for it.
@@ -176,6 +184,10 @@ func (ps *pass) create(spec *plan.JobSpec) {
 			p.pacer.release(j.key())
 			p.tell(ps.key, "Job %d: the record it was planned on is old", j.sequence)
 			p.done(ps.key, backoff(err))
+			return
+		}
+		if j.work == plan.JobRemove {
+			ps.quorum(spec, j, func() { ps.post(spec, j) })
 			return
 		}
 		ps.post(spec, j)
@@ -220,7 +232,7 @@ func (ps *pass) existing(spec *plan.JobSpec, j *job) {
 	case !ok:
 		ps.process.pacer.release(j.key())
 		ps.process.done(ps.key, time.Second)
-	case there.nodeUID == spec.Node.UID && there.owner == spec.Owner.UID:
+	case there.nodeUID == spec.Node.UID && there.owner == j.owner:
 		ps.process.done(ps.key, time.Second)
 	default:
 		ps.process.pacer.release(j.key())
@@ -228,11 +240,18 @@ func (ps *pass) existing(spec *plan.JobSpec, j *job) {
 	}
 }
 
+// removalNamespace is where removals run.
+const removalNamespace = "fledged-node"
+
 func newJob(spec *plan.JobSpec) *job {
 	j := &job{
-		meta: meta{kind: jobs, namespace: spec.Owner.Namespace, name: jobName(spec)},
-		node: spec.Node.Name, nodeUID: spec.Node.UID, owner: spec.Owner.UID,
+		meta: meta{kind: jobs, namespace: removalNamespace, name: jobName(spec)},
+		work: cmp.Or(spec.Kind, plan.JobPull), node: spec.Node.Name, nodeUID: spec.Node.UID, owner: spec.NodeCacheUID,
 		sequence: spec.Sequence, identity: spec.Identity, deadline: spec.Deadline, together: spec.Together,
+		keep: spec.Keep,
+	}
+	if spec.Owner != nil {
+		j.namespace, j.owner = spec.Owner.Namespace, spec.Owner.UID
 	}
 	for _, want := range spec.Images {
 		j.images = append(j.images, want.Image)

@@ -39,7 +39,10 @@ func (c *jobController) react(before object, ch change) {
 			c.nodeLeft(o)
 		}
 	case *record:
-		if before == nil {
+		switch {
+		case ch.deleted:
+			w.after(w.lag(), func() { c.collectJobs(o.uid) })
+		case before == nil:
 			w.after(w.lag(), func() { c.collectRecord(o) })
 		}
 	}
@@ -77,8 +80,20 @@ func (c *jobController) finish(j *job, last *pod) {
 	if now, ok := current(c.world, j); ok && !now.finished {
 		complete := last != nil && last.phase == ended && last.refused == nil
 		c.world.api.patch(j, func(o object) { o.(*job).finished, o.(*job).failed = true, !complete })
+		c.world.after(jobTTL, func() { c.expire(j) })
 	}
 	if now, ok := current(c.world, j); ok && now.deleting && len(c.podsOf(j.uid)) == 0 {
+		_ = c.world.api.remove(jobs, j.key(), j.uid)
+	}
+}
+
+// jobTTL is how long finished Jobs stay that nobody deletes.
+const jobTTL = 10 * time.Minute
+
+// expire deletes a finished Job and its pods, as the TTL controller does.
+func (c *jobController) expire(j *job) {
+	if _, ok := current(c.world, j); ok {
+		c.world.promises.expiring(j)
 		_ = c.world.api.remove(jobs, j.key(), j.uid)
 	}
 }
@@ -116,11 +131,13 @@ func (c *jobController) collectOrphan(p *pod) {
 	}
 }
 
-// collectJob deletes a Job whose ImageCache is gone already.
+// collectJob deletes a Job whose owner is gone already.
 func (c *jobController) collectJob(j *job) {
-	for _, o := range c.world.api.list(caches) {
-		if o.head().uid == j.owner {
-			return
+	for _, k := range []kind{caches, records} {
+		for _, o := range c.world.api.objects[k] {
+			if o.head().uid == j.owner {
+				return
+			}
 		}
 	}
 	_ = c.world.api.remove(jobs, j.key(), j.uid)

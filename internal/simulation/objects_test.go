@@ -53,6 +53,13 @@ type node struct {
 	taints   []corev1.Taint
 	ready    bool
 	cordoned bool
+	// pressure is the node's DiskPressure condition.
+	pressure bool
+	bootID   string
+	// reported and listed are what the node last told of its images: late, and
+	// cut short.
+	reported map[string]plan.Reported
+	listed   int
 }
 
 type cache struct {
@@ -60,6 +67,12 @@ type cache struct {
 	generation int64
 	spec       spec
 	status     v1alpha2.ImageCacheStatus
+	// purge and refresh are the annotations of a user who asks for that.
+	purge, refresh *string
+	// operation is the annotation with the request that was accepted last.
+	operation plan.Operation
+	// finalizer holds the object until its images are removed.
+	finalizer bool
 	// plan is the same as the planner takes it.
 	plan *plan.Cache
 }
@@ -72,6 +85,10 @@ type spec struct {
 	suspend     bool
 	deadline    time.Duration
 	tolerations []corev1.Toleration
+	// interval of the automatic refresh; 0 for none.
+	interval time.Duration
+	// purges is deletionPolicy Purge.
+	purges bool
 }
 
 type list struct {
@@ -86,13 +103,17 @@ type record struct {
 
 type job struct {
 	meta
-	node     string
-	nodeUID  types.UID
+	work    plan.JobKind
+	node    string
+	nodeUID types.UID
+	// owner is an ImageCache, or the NodeCache for a removal.
 	owner    types.UID
 	sequence int64
 	identity string
 	images   []string
 	always   []bool
+	// keep are the names that a removal must not touch.
+	keep []string
 	// together is true when one container stands for all images.
 	together bool
 	deadline time.Duration
@@ -146,7 +167,9 @@ func matches(labels, selector map[string]string) bool {
 func (o *cache) planned() *plan.Cache {
 	c := &plan.Cache{
 		Namespace: o.namespace, Name: o.name, UID: o.uid, Generation: o.generation, Created: o.created,
-		Deleting: o.deleting, Suspend: o.spec.suspend, Identity: identityOf(o.namespace, o.spec.secrets),
+		Deleting: o.deleting, Purging: o.deleting && o.spec.purges,
+		Operation: o.operation, RefreshInterval: o.spec.interval, Selectors: o.spec.selectors(),
+		Suspend: o.spec.suspend, Identity: identityOf(o.namespace, o.spec.secrets),
 		Secrets: o.spec.secrets, PullDeadline: o.spec.deadline, Tolerations: o.spec.tolerations,
 	}
 	policy := corev1.PullIfNotPresent
@@ -163,10 +186,47 @@ func (o *cache) planned() *plan.Cache {
 	return c
 }
 
-// wants tells whether the cache wants image with identity on n. It is the
-// simulation's own word, so that the planner is not measured by itself.
-func (o *cache) wants(n *node, image, identity string) bool {
-	if o.deleting || identityOf(o.namespace, o.spec.secrets) != identity {
+// selectors stands for a hash of the node selectors of all lists.
+func (s *spec) selectors() string {
+	var text strings.Builder
+	for _, l := range s.lists {
+		for _, k := range sortedKeys(l.selector) {
+			text.WriteString(k + "=" + l.selector[k] + " ")
+		}
+		text.WriteByte(';')
+	}
+	return text.String()
+}
+
+// purged tells whether a purge holds: until a later refresh or edit.
+func (o *cache) purged() bool {
+	return o.operation.Kind == plan.OperationPurge && o.operation.Generation == o.generation
+}
+
+// selects tells whether any list is for the node, whatever becomes of it.
+func (o *cache) selects(n *node) bool {
+	for _, l := range o.spec.lists {
+		if matches(n.labels, l.selector) {
+			return true
+		}
+	}
+	return false
+}
+
+// lists tells whether any list has the image, whichever nodes it is for.
+func (o *cache) lists(image string) bool {
+	for _, l := range o.spec.lists {
+		if contains(l.images, image) {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsAny tells whether the cache wants image on n. It is the simulation's own
+// word, so that the planner is not measured by itself.
+func (o *cache) wantsAny(n *node, image string) bool {
+	if o.deleting || o.purged() {
 		return false
 	}
 	for _, l := range o.spec.lists {
@@ -175,6 +235,11 @@ func (o *cache) wants(n *node, image, identity string) bool {
 		}
 	}
 	return false
+}
+
+// wants is wantsAny for one pull identity.
+func (o *cache) wants(n *node, image, identity string) bool {
+	return identityOf(o.namespace, o.spec.secrets) == identity && o.wantsAny(n, image)
 }
 
 func contains(all []string, one string) bool {

@@ -18,13 +18,20 @@ func (p *process) input(n *node) plan.NodeInput {
 	w := p.world
 	in := plan.NodeInput{
 		Now: w.time(), Node: w.planned(n), Caches: p.caches(), Jobs: p.jobs(n.name),
-		Options: plan.Options{ImagesPerJob: w.settings.imagesPerJob, Sizes: w.promises.size},
+		Options: w.options(),
 	}
-	in.Node.Reported = w.reported(n)
 	if r := p.record(n.name); r != nil {
 		in.Record = &plan.Record{UID: r.uid, NodeCacheStatus: r.status}
 	}
 	return in
+}
+
+func (w *world) options() plan.Options {
+	return plan.Options{
+		ImagesPerJob: w.settings.imagesPerJob, Sizes: w.promises.size,
+		VerifyInterval: w.settings.verify, UnselectedGrace: w.settings.grace,
+		RemovalDisabled: w.settings.noRemoval, RetainJobs: w.settings.retain, PullsPerNode: w.settings.pulls,
+	}
 }
 
 func (p *process) record(name string) *record {
@@ -48,30 +55,20 @@ func (p *process) caches() []*plan.Cache {
 
 // planned returns a Node as the planner takes it.
 func (w *world) planned(n *node) plan.Node {
-	out := plan.Node{Name: n.name, UID: n.uid, Labels: n.labels, Taints: n.taints, Method: plan.MethodImageVolume}
+	out := plan.Node{
+		Name: n.name, UID: n.uid, Labels: n.labels, Taints: n.taints, Method: plan.MethodImageVolume,
+		BootID: n.bootID, DiskPressure: n.pressure, Socket: "/run/runtime.sock",
+		Reported: n.reported, Listed: n.listed,
+	}
 	switch {
 	case n.cordoned:
 		out.Unavailable = v1alpha2.WaitingUnschedulable
 	case !n.ready:
 		out.Unavailable = v1alpha2.WaitingNotReady
+	case n.pressure:
+		out.Unavailable = v1alpha2.WaitingDiskPressure
 	}
 	return out
-}
-
-// reported is what a node says of its images: late, and cut short.
-func (w *world) reported(n *node) map[string]plan.Reported {
-	const late, most = 40 * time.Second, 5
-	k := w.kubelets[string(n.uid)]
-	if k == nil {
-		return nil
-	}
-	reported := map[string]plan.Reported{}
-	for _, image := range sortedKeys(k.at) {
-		if w.time().Sub(k.at[image]) > late && len(reported) < most {
-			reported[image] = plan.Reported{SizeBytes: int64(w.registry.megabytes[image]) << 20}
-		}
-	}
-	return reported
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -103,7 +100,7 @@ func (p *process) jobs(name string) []plan.Job {
 	}
 	for _, pd := range podOf {
 		list = append(list, plan.Job{
-			Namespace: pd.namespace, Name: pd.name, Gone: true,
+			Kind: pd.job.work, Namespace: pd.namespace, Name: pd.name, Gone: true,
 			NodeUID: pd.job.nodeUID, Sequence: pd.job.sequence, PodRunning: pd.phase != ended,
 		})
 	}
@@ -115,7 +112,7 @@ func (p *process) jobs(name string) []plan.Job {
 
 func (p *process) planJob(j *job, pd *pod) plan.Job {
 	return plan.Job{
-		Namespace: j.namespace, Name: j.name, UID: j.uid, NodeUID: j.nodeUID, Owner: j.owner,
+		Kind: j.work, Finished: j.finished, Namespace: j.namespace, Name: j.name, UID: j.uid, NodeUID: j.nodeUID, Owner: j.owner,
 		Sequence: j.sequence, Identity: j.identity, Images: j.images, Deadline: j.deadline,
 		Created: j.created, Deleting: j.deleting, PodRunning: pd != nil && pd.phase != ended,
 		Attempt: p.world.attempt(j, pd),
@@ -148,8 +145,10 @@ func (w *world) withoutPod(j *job, a outcome.Attempt) outcome.Attempt {
 		return a
 	case j.finished && j.failed:
 		fill(&a, outcome.Image{Kind: outcome.NotTried})
-	case j.finished:
+	case j.finished && j.work != plan.JobRemove:
 		fill(&a, outcome.Image{Kind: outcome.Pulled})
+	case j.finished:
+		fill(&a, outcome.Image{Kind: outcome.NotTried})
 	case w.quota[j.namespace] && len(w.control.podsOf(j.uid)) == 0, waited > outcome.NoPodDeadline:
 		fill(&a, outcome.Image{Kind: outcome.Failed, Reason: v1alpha2.ReasonPodNotCreated, Message: "exceeded quota"})
 	}

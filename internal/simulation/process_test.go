@@ -138,7 +138,7 @@ func (p *process) handle(before object, c change) {
 		p.enqueue(key{name: o.job.node})
 	case *cache:
 		old, _ := before.(*cache)
-		if old != nil && !c.deleted && old.generation == o.generation && old.uid == o.uid {
+		if old != nil && !c.deleted && old.uid == o.uid && !asksAnew(old, o) {
 			// Our own status write. The loop may have found nothing to write since
 			// because it still saw the status before, so it must look again.
 			p.alarm(key{status: true, name: o.key()}, p.debounce())
@@ -146,12 +146,18 @@ func (p *process) handle(before object, c change) {
 		}
 		p.enqueue(key{status: true, name: o.key()})
 		for _, n := range p.informers[nodes].list() {
-			planned := p.world.planned(n.(*node))
-			if plan.Selects(&planned, o.plan) || old != nil && plan.Selects(&planned, old.plan) {
+			if o.selects(n.(*node)) || old != nil && old.selects(n.(*node)) {
 				p.enqueue(key{name: n.head().name})
 			}
 		}
 	}
+}
+
+// asksAnew tells whether an update of an ImageCache is more than a status, as
+// observe.CacheChanged does.
+func asksAnew(old, now *cache) bool {
+	return old.generation != now.generation || old.deleting != now.deleting || old.operation.ID != now.operation.ID ||
+		old.purge != now.purge || old.refresh != now.refresh || old.finalizer != now.finalizer
 }
 
 // enqueueCaches wakes the status loop, gathered over a moment.

@@ -1,9 +1,12 @@
 package simulation
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/outcome"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
@@ -12,12 +15,19 @@ import (
 // under test never gets to see.
 type promises struct {
 	world *world
+	*truth
 	// wanted are the images that any ImageCache ever named.
 	wanted map[string]bool
 	// pulled are the pairs shown by a pull, by node uid.
 	pulled map[types.UID]map[plan.Key]bool
 	// blobs are the images whose blobs were fetched, by node uid.
 	blobs map[types.UID]map[string]bool
+	// repulled is when the last pull that a record took in was created, by node
+	// uid; accepted is when the record took in an operation.
+	repulled map[types.UID]map[plan.Key]time.Duration
+	accepts  map[types.UID]map[types.UID]acceptance
+	// troubled is when the last failure of a pair was recorded.
+	troubled map[types.UID]map[plan.Key]time.Duration
 	// sequences are the highest of each NodeCache uid.
 	sequences map[types.UID]int64
 	// accounted are the Jobs whose outcome a written record has taken in. Two
@@ -35,6 +45,12 @@ type promises struct {
 	pulls         int
 }
 
+// acceptance is when a node's record took in an operation of an ImageCache.
+type acceptance struct {
+	id int64
+	at time.Duration
+}
+
 // numbered is a Job as a record counts it.
 type numbered struct {
 	record   types.UID
@@ -43,8 +59,10 @@ type numbered struct {
 
 func newPromises(w *world) *promises {
 	return &promises{
-		world: w, wanted: map[string]bool{}, pulled: map[types.UID]map[plan.Key]bool{},
+		world: w, truth: newTruth(w), wanted: map[string]bool{}, pulled: map[types.UID]map[plan.Key]bool{},
 		blobs: map[types.UID]map[string]bool{}, sequences: map[types.UID]int64{},
+		repulled: map[types.UID]map[plan.Key]time.Duration{}, accepts: map[types.UID]map[types.UID]acceptance{},
+		troubled:  map[types.UID]map[plan.Key]time.Duration{},
 		accounted: map[numbered]bool{}, recordOf: map[string]types.UID{}, sizes: map[string]int64{},
 		ours: map[types.UID]bool{}, meddled: map[types.UID]bool{},
 	}
@@ -57,6 +75,7 @@ func (p *promises) size(ref string) (int64, bool) {
 
 // check looks at every change of the API server's objects.
 func (p *promises) check(before object, c change) {
+	p.follow(before, c)
 	switch o := c.object.(type) {
 	case *job:
 		switch {
@@ -66,10 +85,13 @@ func (p *promises) check(before object, c change) {
 			p.meddled[o.nodeUID] = true
 		}
 	case *record:
-		if !c.deleted {
-			old, _ := before.(*record)
-			p.recordIsTrue(old, o)
+		if c.deleted {
+			p.forget(o.status.NodeUID)
+			return
 		}
+		old, _ := before.(*record)
+		p.recordIsTrue(old, o)
+		p.operationsAreTrue(o)
 	case *cache:
 		for _, l := range o.spec.lists {
 			for _, image := range l.images {
@@ -89,19 +111,40 @@ func (p *promises) setAside(j *job) bool {
 // jobsAreFew: never more unfinished Jobs than the cap, and one on a node, but
 // for one that is left to its slow image.
 func (p *promises) jobsAreFew(made *job) {
-	unfinished := 0
+	unfinished, pulls := 0, 0
 	for _, o := range p.world.api.objects[jobs] {
 		j := o.(*job)
 		if j.finished {
 			continue
 		}
 		unfinished++
-		if j != made && j.nodeUID == made.nodeUID && !j.deleting && !p.setAside(j) {
-			p.world.breakPromise("two unfinished Jobs on node %s: %s and %s", j.node, j.name, made.name)
+		if j == made || j.nodeUID != made.nodeUID || j.deleting || p.setAside(j) {
+			continue
+		}
+		if pulls++; pulls >= max(1, p.world.settings.pulls) || j.work != plan.JobPull || made.work != plan.JobPull {
+			p.world.breakPromise("too many unfinished Jobs on node %s: %s and %s", j.node, j.name, made.name)
 		}
 	}
 	if most := p.world.settings.surge; most > 0 && unfinished > most {
 		p.world.breakPromise("%d unfinished Jobs, the cap is %d", unfinished, most)
+	}
+}
+
+// admitting is called when a kubelet takes a pod: what verifies and what
+// removes is alone on its node. A pod that was made for a Job that is gone, and
+// what a user or a deposed leader did, is not the planner's doing.
+func (p *promises) admitting(k *kubelet, made *pod) {
+	if _, ok := current(p.world, made.job); !ok || p.meddled[k.uid] {
+		return
+	}
+	for _, pw := range k.work {
+		now, ok := current(p.world, pw.pod)
+		if !ok || now.phase == ended || now.uid == made.uid {
+			continue
+		}
+		if now.job.work != plan.JobPull || made.job.work != plan.JobPull {
+			p.world.breakPromise("%s runs on %s while %s does", made.name, k.name, now.name)
+		}
 	}
 }
 
@@ -121,18 +164,27 @@ func (p *promises) recordIsTrue(old, r *record) {
 	}
 	for i := range r.status.Images {
 		rec := &r.status.Images[i]
+		if rec.Attempts > 0 {
+			note(p.troubled, n.uid, plan.Key{Image: rec.Image, Identity: rec.Identity}, p.world.now)
+		}
 		if rec.State == v1alpha2.ImageStateCached && !p.pulled[n.uid][plan.Key{Image: rec.Image, Identity: rec.Identity}] {
 			p.world.breakPromise("%s is recorded as cached on %s for %s, but never was", rec.Image, r.name, rec.Identity)
 		}
 	}
 }
 
-// creating: only what somebody wants is pulled, and nothing that is recorded
-// as cached already.
+// creating: only what somebody wants is pulled, nothing that is recorded as
+// cached already unless a refresh is due, and only what is ours is removed.
 func (p *promises) creating(ps *pass, j *job) {
 	p.recordOf[j.key()] = ps.in.Record.UID
 	if w := p.world; ps.process.dead || ps.process != w.processes[len(w.processes)-1] {
 		p.meddled[j.nodeUID] = true // the last breath of a leader that is gone
+	}
+	if j.work == plan.JobRemove {
+		if ps.verdict != "" {
+			p.world.breakPromise("Job %s %s", j.name, ps.verdict)
+		}
+		return
 	}
 	for _, image := range j.images {
 		wanted := false
@@ -144,14 +196,82 @@ func (p *promises) creating(ps *pass, j *job) {
 			p.world.breakPromise("Job %s pulls %s, which nobody that gets work there wants on %s", j.name, image, j.node)
 		}
 	}
+	p.pullsAreNew(ps, j)
+}
+
+// pullsAreNew: what is recorded as cached is pulled again for a reason only.
+func (p *promises) pullsAreNew(ps *pass, j *job) {
 	r, ok := p.world.api.objects[records]["/"+j.node].(*record)
-	if !ok || r.status.NodeUID != j.nodeUID || p.meddled[j.nodeUID] {
+	if !ok || r.status.NodeUID != j.nodeUID || p.meddled[j.nodeUID] || j.work != plan.JobPull {
 		return
 	}
 	for i := range r.status.Images {
 		rec := &r.status.Images[i]
-		if rec.State == v1alpha2.ImageStateCached && rec.Identity == j.identity && contains(j.images, rec.Image) {
-			p.world.breakPromise("Job %s pulls %s, which is cached on %s", j.name, rec.Image, j.node)
+		if rec.State != v1alpha2.ImageStateCached || rec.Identity != j.identity || !contains(j.images, rec.Image) {
+			continue
+		}
+		if !p.refreshDue(ps, rec) {
+			p.world.breakPromise("Job %s pulls %s, which is cached on %s: %+v", j.name, rec.Image, j.node, *rec)
+		}
+	}
+}
+
+// refreshDue tells whether an image that is there is to be pulled again: it is
+// pulled always, and a refresh was accepted since its last pull began, or the
+// last one was long ago or has failed.
+func (p *promises) refreshDue(ps *pass, rec *v1alpha2.ImageRecord) bool {
+	key := plan.Key{Image: rec.Image, Identity: rec.Identity}
+	last := p.repulled[ps.node.uid][key]
+	always, due := false, p.troubled[ps.node.uid][key] > last
+	for _, o := range ps.caches {
+		c := o.(*cache)
+		if !c.wants(ps.node, rec.Image, rec.Identity) {
+			continue
+		}
+		always = always || c.spec.always
+		due = due || p.accepts[ps.node.uid][c.uid].at > last
+		due = due || c.spec.interval > 0 && p.world.now-last > c.spec.interval
+	}
+	return always && due
+}
+
+// judgeRemoval is called with the quorum read before a removal: it says what
+// speaks against it, "" for nothing.
+func (p *promises) judgeRemoval(n *node, j *job) string {
+	now := p.world.node(n.name)
+	if now == nil || now.uid != n.uid {
+		return "" // it will find no node
+	}
+	for _, image := range j.images {
+		if why := p.mayRemove(now, image); why != "" {
+			return "removes " + image + " from " + n.name + ": " + why
+		}
+	}
+	return ""
+}
+
+// removing is called when a removal begins its work on a node.
+func (p *promises) removing(k *kubelet, j *job) {
+	if j.nodeUID != k.uid {
+		p.world.breakPromise("%s removes from another machine", j.name)
+	}
+}
+
+// operationsAreTrue: a node takes in each operation once, and none that the
+// ImageCache never had.
+func (p *promises) operationsAreTrue(r *record) {
+	for i := range r.status.Claims {
+		claim := &r.status.Claims[i]
+		known := p.accepts[r.status.NodeUID]
+		if known == nil {
+			known = map[types.UID]acceptance{}
+			p.accepts[r.status.NodeUID] = known
+		}
+		if _, ok := p.refreshed[claim.UID][claim.Operation]; !ok {
+			p.world.breakPromise("%s has taken in operation %d of %s, which never was", r.name, claim.Operation, claim.Name)
+		}
+		if claim.Operation > known[claim.UID].id {
+			known[claim.UID] = acceptance{claim.Operation, p.world.now}
 		}
 	}
 }
@@ -161,7 +281,36 @@ func (p *promises) recorded(ps *pass, sequence int64) {
 	for i := range ps.in.Jobs {
 		if j := &ps.in.Jobs[i]; !j.Gone && j.Sequence <= sequence {
 			p.accounted[numbered{ps.in.Record.UID, j.Sequence}] = true
+			if j.Sequence > ps.in.Record.Sequence || j.Sequence == ps.in.Record.SlowJob {
+				p.outcomes(ps.node.uid, j)
+			}
 		}
+	}
+}
+
+// outcomes takes in what a record was told of a Job.
+func (p *promises) outcomes(n types.UID, j *plan.Job) {
+	for i, result := range j.Attempt.Images {
+		switch {
+		case result.Kind == outcome.Removed:
+			p.removed(n, j.Images[i])
+		case result.Kind == outcome.Pulled && j.Kind == plan.JobPull:
+			note(p.repulled, n, plan.Key{Image: j.Images[i], Identity: j.Identity}, j.Created.Sub(epoch))
+		}
+	}
+}
+
+func note(m map[types.UID]map[plan.Key]time.Duration, n types.UID, key plan.Key, at time.Duration) {
+	if m[n] == nil {
+		m[n] = map[plan.Key]time.Duration{}
+	}
+	m[n][key] = at
+}
+
+// expiring: a Job whose time to live has passed goes whether it is recorded or not.
+func (p *promises) expiring(j *job) {
+	if p.accounted[numbered{p.recordOf[j.key()], j.sequence}] {
+		p.ours[j.uid] = true
 	}
 }
 
@@ -186,16 +335,19 @@ func (p *promises) pulling(k *kubelet, j *job, image string) {
 }
 
 // fetched is called when the blobs of an image have arrived.
-func (p *promises) fetched(k *kubelet, image string) {
+func (p *promises) fetched(k *kubelet, image, id string) {
 	if p.blobs[k.uid] == nil {
 		p.blobs[k.uid] = map[string]bool{}
 	}
-	if p.blobs[k.uid][image] {
+	if p.blobs[k.uid][id] {
 		p.world.breakPromise("the blobs of %s were fetched twice on %s", image, k.name)
 	}
-	p.blobs[k.uid][image] = true
+	p.blobs[k.uid][id] = true
 	p.sizes[image] = int64(p.world.registry.megabytes[image]) << 20
 }
+
+// lost is called when an image has gone from a node.
+func (p *promises) lost(k *kubelet, id string) { delete(p.blobs[k.uid], id) }
 
 // proven is called when a pull has shown an image to be there.
 func (p *promises) proven(k *kubelet, key plan.Key) {
@@ -242,6 +394,17 @@ func (o *cache) images(n *node) map[string]bool {
 // state is what a record says of an image for a cache; empty for nothing.
 func state(r *record, image string, c *cache) v1alpha2.ImageState {
 	return stateOf(r, image, identityOf(c.namespace, c.spec.secrets))
+}
+
+// dueOf is what a record says that is to be done with an image.
+func dueOf(r *record, image string, c *cache) v1alpha2.DueWork {
+	identity := identityOf(c.namespace, c.spec.secrets)
+	for i := range r.status.Images {
+		if rec := &r.status.Images[i]; rec.Image == image && rec.Identity == identity {
+			return rec.Due
+		}
+	}
+	return ""
 }
 
 func stateOf(r *record, image, identity string) v1alpha2.ImageState {

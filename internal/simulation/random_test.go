@@ -146,6 +146,9 @@ func (w *world) unsettledOn(c *cache, n *node) string {
 			return fmt.Sprintf("%s has no record", n.name)
 		}
 		got := state(r, image, c)
+		if dueOf(r, image, c) != "" {
+			return fmt.Sprintf("%s of %s on %s is due", image, c.name, n.name)
+		}
 		bad := w.registry.bad(image, identityOf(c.namespace, c.spec.secrets)) != "" || w.registry.fetch(image) > c.spec.deadline
 		if got != v1alpha2.ImageStateCached && !(bad && got == v1alpha2.ImageStateFailed) {
 			return fmt.Sprintf("%s of %s on %s is %q", image, c.name, n.name, got)
@@ -192,6 +195,8 @@ func (w *world) wrongStatus(c *cache) string {
 // whoever looks again finds nothing to do. Failures are tried again for ever,
 // so the moment must not be one of those.
 func (w *world) beIdle() {
+	w.run(w.now + 2*time.Minute) // what nodes tell of their images has come
+	w.settle(time.Hour)
 	why := w.notIdle()
 	for tries := 0; why != "" && tries < 10; tries++ {
 		w.settle(time.Hour)
@@ -199,6 +204,9 @@ func (w *world) beIdle() {
 	}
 	if why != "" {
 		w.breakPromise("never idle: %s", why)
+	}
+	if why != "" || w.broken != "" {
+		return
 	}
 	p := w.processes[len(w.processes)-1]
 	failures, before := w.failures(), p.writes

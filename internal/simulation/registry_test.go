@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,10 @@ type registry struct {
 	missing, private map[string]bool
 	// megabytes of each image.
 	megabytes map[string]int
+	// moved counts how often a tag was moved to another image; same has the
+	// names whose image is that of another name.
+	moved map[string]int
+	same  map[string]string
 	// speed in megabytes a second.
 	speed int
 	// down makes every pull fail for a while.
@@ -21,7 +26,27 @@ type registry struct {
 }
 
 func newRegistry() *registry {
-	return &registry{missing: map[string]bool{}, private: map[string]bool{}, megabytes: map[string]int{}, speed: 50}
+	return &registry{
+		missing: map[string]bool{}, private: map[string]bool{}, megabytes: map[string]int{},
+		moved: map[string]int{}, same: map[string]string{}, speed: 50,
+	}
+}
+
+// digest is what the registry has under a name now: the ID of the image.
+func (r *registry) digest(image string) string {
+	if moves := r.moved[image]; moves > 0 {
+		return "sha256:" + image + "#" + strconv.Itoa(moves)
+	}
+	if other := r.same[image]; other != "" {
+		return r.digest(other)
+	}
+	return "sha256:" + image
+}
+
+// alias makes name another name of image.
+func (r *registry) alias(name, image string) {
+	r.same[name], r.megabytes[name] = image, r.megabytes[image]
+	r.missing[name], r.private[name] = r.missing[image], r.private[image]
 }
 
 // bad returns why an image cannot be pulled with identity whatever is tried

@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -12,12 +13,18 @@ import (
 
 // join adds a node.
 func (w *world) join(name string, labels map[string]string) {
-	n := &node{meta: meta{kind: nodes, name: name}, labels: labels, ready: true}
+	n := &node{meta: meta{kind: nodes, name: name}, labels: labels, ready: true, bootID: w.bootID()}
 	if w.api.create(n) == nil {
 		w.kubelets[string(n.uid)] = newKubelet(w, n)
 		w.tell(name, "joins")
 		w.syncKubelet(name)
 	}
+}
+
+// bootID is a new one.
+func (w *world) bootID() string {
+	w.boots++
+	return "boot-" + strconv.Itoa(w.boots)
 }
 
 // leave removes a node, with its image store.

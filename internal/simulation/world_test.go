@@ -25,6 +25,7 @@ type world struct {
 	quota, forbidden map[string]bool
 	// broken is the first promise that was broken, empty while all hold.
 	broken string
+	boots  int
 	// story is where the world tells what happens; nil when nobody listens.
 	story io.Writer
 }
@@ -33,6 +34,13 @@ type world struct {
 type settings struct {
 	surge        int
 	imagesPerJob int
+	// verify, grace, retain, pulls and noRemoval are the controller's options
+	// of similar names.
+	verify, grace     time.Duration
+	retain, noRemoval bool
+	pulls             int
+	// mostImages is the kubelets' nodeStatusMaxImages; -1 for no limit.
+	mostImages int
 }
 
 // weather is how unkind the world is: chances of a fault, per request or message.
@@ -59,6 +67,7 @@ func newWorld(seed uint64, story io.Writer) *world {
 	w.control = &jobController{world: w}
 	w.promises = newPromises(w)
 	w.api.watch = w.changed
+	w.settings.mostImages = 50
 	return w
 }
 

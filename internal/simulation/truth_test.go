@@ -1,0 +1,218 @@
+package simulation
+
+import (
+	"maps"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+)
+
+// truth follows what users really asked for, from the writes themselves: for
+// each image, node and ImageCache whether it is wanted, and how the want ended.
+// The planner is measured by it and never gets to see it.
+type truth struct {
+	world *world
+	holds map[types.UID]map[string]map[types.UID]*hold
+	// refreshed is when a refresh was accepted, by ImageCache and id.
+	refreshed map[types.UID]map[int64]time.Duration
+}
+
+// hold is what one ImageCache has to do with one image on one node.
+type hold struct {
+	end ending
+	// since is when the node was no longer selected.
+	since time.Duration
+	// recorded is true when the image was recorded as there when the want
+	// ended: only then is it known to be ours to remove.
+	recorded bool
+}
+
+// ending says how a want ended.
+type ending int
+
+const (
+	// wanted has not ended.
+	wanted ending = iota
+	// unselected ended because the node's labels changed.
+	unselected
+	// taken ended by an edit, a purge, or a deletion with Purge.
+	taken
+	// left ended because the object went and left its images behind.
+	left
+)
+
+func newTruth(w *world) *truth {
+	return &truth{
+		world: w, holds: map[types.UID]map[string]map[types.UID]*hold{},
+		refreshed: map[types.UID]map[int64]time.Duration{},
+	}
+}
+
+// hold returns the hold of an ImageCache on an image, made when make is true.
+func (t *truth) hold(n *node, image string, cache types.UID, create bool) *hold {
+	images := t.holds[n.uid]
+	if images == nil && create {
+		images = map[string]map[types.UID]*hold{}
+		t.holds[n.uid] = images
+	}
+	if images[image] == nil && create {
+		images[image] = map[types.UID]*hold{}
+	}
+	h := images[image][cache]
+	if h == nil && create {
+		h = &hold{}
+		images[image][cache] = h
+	}
+	return h
+}
+
+// follow takes in a change of an ImageCache or a Node.
+func (t *truth) follow(before object, c change) {
+	switch o := c.object.(type) {
+	case *cache:
+		old, _ := before.(*cache)
+		now := o
+		if c.deleted {
+			old, now = o, nil
+		}
+		t.accepted(o)
+		for _, n := range t.world.api.objects[nodes] {
+			t.cacheOn(n.(*node), old, now)
+		}
+	case *node:
+		old, _ := before.(*node)
+		if c.deleted || old != nil && sameMap(old.labels, o.labels) {
+			return
+		}
+		for _, each := range t.world.api.objects[caches] {
+			t.cacheOn(o, each.(*cache), each.(*cache))
+		}
+	}
+}
+
+func (t *truth) accepted(o *cache) {
+	if t.refreshed[o.uid] == nil {
+		t.refreshed[o.uid] = map[int64]time.Duration{}
+	}
+	if _, known := t.refreshed[o.uid][o.operation.ID]; !known {
+		t.refreshed[o.uid][o.operation.ID] = t.world.now
+	}
+}
+
+// cacheOn takes in what became of an ImageCache on a node. now is nil when it
+// is gone.
+func (t *truth) cacheOn(n *node, old, now *cache) {
+	uid := types.UID("")
+	for _, version := range []*cache{old, now} {
+		if version == nil {
+			continue
+		}
+		uid = version.uid
+		for _, l := range version.spec.lists {
+			for _, image := range l.images {
+				t.imageOn(n, image, uid, old, now)
+			}
+		}
+	}
+}
+
+func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
+	if now != nil && now.wantsAny(n, image) {
+		*t.hold(n, image, uid, true) = hold{end: wanted}
+		return
+	}
+	h := t.hold(n, image, uid, false)
+	if h == nil || h.end == taken {
+		return // never wanted, or taken for good
+	}
+	switch {
+	case now == nil || now.deleting && !now.spec.purges:
+		if h.end == unselected && t.world.now-h.since >= t.world.settings.grace {
+			h.end = taken // its removal may be under way
+		} else {
+			h.end = left
+		}
+		h.recorded = false
+		return
+	case now.deleting, now.purged(), !now.lists(image), old.spec.selectors() != now.spec.selectors():
+		h.end = taken
+	case h.end == wanted:
+		h.end, h.since = unselected, t.world.now
+	}
+	h.recorded = t.world.cachedOn(n, image)
+}
+
+// cachedOn tells whether the record of a node has an image as there.
+func (w *world) cachedOn(n *node, image string) bool {
+	r, ok := w.api.objects[records]["/"+n.name].(*record)
+	if !ok || r.status.NodeUID != n.uid {
+		return false
+	}
+	for i := range r.status.Images {
+		if rec := &r.status.Images[i]; rec.Image == image && rec.State == v1alpha2.ImageStateCached {
+			return true
+		}
+	}
+	return false
+}
+
+// forget takes in that a record was deleted: nobody knows any more what is ours.
+func (t *truth) forget(n types.UID) {
+	for _, image := range t.holds[n] {
+		for _, h := range image {
+			if h.end != wanted {
+				h.end = left
+			}
+			h.recorded = false
+		}
+	}
+}
+
+// mayRemove returns why an image must not be removed from a node now, "" when
+// it may: nobody wants it there, and somebody who did asked to end that.
+func (t *truth) mayRemove(n *node, image string) string {
+	for _, o := range t.world.api.objects[caches] {
+		if c := o.(*cache); c.wantsAny(n, image) {
+			return "wanted by " + c.name
+		}
+	}
+	for _, h := range t.holds[n.uid][image] {
+		over := t.world.now-h.since >= t.world.settings.grace-2*time.Second
+		if h.end == taken || h.end == unselected && over {
+			return ""
+		}
+	}
+	return "nobody asked for that"
+}
+
+// removed takes in that a removal is done and recorded: another one needs
+// another reason.
+func (t *truth) removed(n types.UID, image string) {
+	maps.DeleteFunc(t.holds[n][image], func(_ types.UID, h *hold) bool { return h.end != wanted })
+}
+
+// toBeGone tells whether an image must be gone from a node in the end: all who
+// gave it up asked for its removal, or have lost the node for long enough.
+func (t *truth) toBeGone(n *node, image string) bool {
+	for _, h := range t.holds[n.uid][image] {
+		over := t.world.now-h.since > t.world.settings.grace+time.Minute
+		if !h.recorded || h.end != taken && (h.end != unselected || !over) {
+			return false
+		}
+	}
+	return len(t.holds[n.uid][image]) > 0
+}
+
+func sameMap(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if b[k] != v {
+			return false
+		}
+	}
+	return true
+}
