@@ -158,8 +158,9 @@ func notThereYet(state v1alpha2.ImageState) bool {
 	return state == v1alpha2.ImageStateDeferred || state == v1alpha2.ImageStateMissing
 }
 
-// sorted returns the content in a stable order.
+// sorted returns the content in a stable order and within its bounds.
 func (l *ledger) sorted() v1alpha2.NodeCacheStatus {
+	l.bound()
 	slices.SortFunc(l.status.Images, func(a, b v1alpha2.ImageRecord) int {
 		return cmp.Or(cmp.Compare(a.Image, b.Image), cmp.Compare(a.Identity, b.Identity))
 	})
