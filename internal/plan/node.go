@@ -210,7 +210,7 @@ func (d *nodePlan) hold(key Key, j *Job) {
 		return
 	}
 	if id := d.ledger.claimOf(cache).ID; !slices.Contains(rec.Claims, id) {
-		rec.Claims = append(d.ledger.get(key).Claims, id)
+		rec.Claims = append(rec.Claims, id)
 		d.ledger.changed = true
 	}
 }

@@ -128,4 +128,3 @@ func (d *nodePlan) judge(j *Job) {
 		d.tellEarly(j)
 	}
 }
-

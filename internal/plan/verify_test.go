@@ -39,6 +39,7 @@ func TestVerification(t *testing.T) {
 	}
 	t.Run("disk pressure has ended", func(t *testing.T) {
 		l := start()
+		l.t = t
 		l.in.Node.DiskPressure, l.in.Node.Unavailable = true, v1alpha2.WaitingDiskPressure
 		l.wantJob(l.step(0))
 		l.in.Node.DiskPressure, l.in.Node.Unavailable = false, ""
