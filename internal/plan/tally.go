@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
@@ -27,25 +28,50 @@ type tally struct {
 	images   []v1alpha2.ImageSummary
 	byImage  map[string]int
 	failures []failure
+	removals removals
+	// work is how far the operation is.
+	work work
 }
 
 func tallyNodes(in CacheInput) *tally {
 	t := &tally{byImage: map[string]int{}}
+	names := namesOf(in.Cache)
 	for i := range in.Nodes {
-		if Selects(in.Nodes[i].Node, in.Cache) {
-			t.node(&in.Nodes[i], in.Cache)
+		view := &in.Nodes[i]
+		selected, claim := concerns(view.Node, in.Cache), claimIn(view, in.Cache)
+		if !selected && claim == nil {
+			continue
 		}
+		settled := true
+		if selected {
+			settled = t.node(view, in.Cache)
+		}
+		due := t.remove(view, in.Cache, claim, names)
+		t.count(view, in.Cache, claim, selected, settled, due)
 	}
 	return t
 }
 
-// node counts the pairs of one selected node.
-func (t *tally) node(view *NodeView, cache *Cache) {
+// concerns tells whether any list is for node, also of a cache that wants
+// nothing there because it was purged or is being deleted with its images.
+func concerns(node *Node, cache *Cache) bool {
+	return (!cache.Deleting || cache.Purging) && slices.ContainsFunc(cache.Lists, func(l List) bool {
+		return l.Selects(node.Name, node.Labels)
+	})
+}
+
+// node counts the pairs of one selected node, and tells whether all are
+// settled that can be.
+func (t *tally) node(view *NodeView, cache *Cache) (settled bool) {
 	t.nodes.Selected++
+	images := CacheImages(view.Node, cache)
+	if len(images) == 0 {
+		return true
+	}
 	records := recordsOf(view)
 	blocked := Blocked(view.Node, cache)
-	complete, waits := true, false
-	for _, image := range CacheImages(view.Node, cache) {
+	complete, waits, settled := true, false, true
+	for _, image := range images {
 		state, rec := pairState(image, cache, records, view, blocked)
 		t.pair(image, state)
 		if state == pairFailed {
@@ -53,6 +79,7 @@ func (t *tally) node(view *NodeView, cache *Cache) {
 		}
 		complete = complete && state == pairCached
 		waits = waits || state == pairWaiting
+		settled = settled && state != pairPulling && state != pairPending
 	}
 	if complete {
 		t.nodes.Complete++
@@ -60,11 +87,12 @@ func (t *tally) node(view *NodeView, cache *Cache) {
 	if waits {
 		t.wait(blocked)
 	}
+	return settled
 }
 
 // recordsOf indexes the records of a node; those of a replaced node count for nothing.
 func recordsOf(view *NodeView) map[Key]*v1alpha2.ImageRecord {
-	if view.Record == nil || view.Record.NodeUID != view.Node.UID {
+	if !view.recorded() {
 		return nil
 	}
 	records := make(map[Key]*v1alpha2.ImageRecord, len(view.Record.Images))
@@ -86,7 +114,8 @@ const (
 )
 
 // pairState says what is known of one image on one node. A failure stays a
-// failure while it is tried again, so that the status does not flap.
+// failure while it is tried again, so that the status does not flap; an image
+// that is there and whose refresh failed is one.
 func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord, view *NodeView, blocked string) (pair, *v1alpha2.ImageRecord) {
 	if image.Invalid != "" {
 		return pairFailed, nil
@@ -94,9 +123,9 @@ func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord,
 	key := Key{image.Ref, cache.Identity}
 	rec := records[key]
 	switch {
-	case rec != nil && rec.State == v1alpha2.ImageStateCached:
+	case rec != nil && rec.State == v1alpha2.ImageStateCached && (rec.Reason == "" || outdated(view.Record, cache)):
 		return pairCached, rec
-	case rec != nil && rec.State == v1alpha2.ImageStateFailed && !outdated(view.Record, cache):
+	case rec != nil && (rec.State == v1alpha2.ImageStateFailed || rec.State == v1alpha2.ImageStateCached) && !outdated(view.Record, cache):
 		return pairFailed, rec
 	case view.InFlight[key]:
 		return pairPulling, rec
@@ -107,20 +136,20 @@ func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord,
 	}
 }
 
-// outdated tells whether a record is of an earlier spec of cache: its failures
-// are about to be forgotten and tried again (see forgetFailures), and must not
-// be reported as those of the new spec.
+// outdated tells whether a record is of an earlier spec of cache, or of before
+// a refresh: its failures are about to be forgotten and tried again (see
+// forget), and must not be reported as those of what was asked for now.
 func outdated(record *v1alpha2.NodeCacheStatus, cache *Cache) bool {
 	for i := range record.Claims {
-		if record.Claims[i].UID == cache.UID {
-			return record.Claims[i].Generation < cache.Generation
+		if claim := &record.Claims[i]; claim.UID == cache.UID {
+			return claim.Generation < cache.Generation || claim.Operation < cache.Operation.ID
 		}
 	}
 	return false
 }
 
 func nodeRefuses(view *NodeView) bool {
-	return view.Record != nil && view.Record.NodeUID == view.Node.UID && view.Record.Wait != nil
+	return view.recorded() && view.Record.Wait != nil
 }
 
 func (t *tally) pair(image Image, state pair) {
@@ -167,16 +196,20 @@ func (t *tally) fail(node string, image Image, rec *v1alpha2.ImageRecord) {
 // boundedFailures returns the failures by image, as many as the bound allows,
 // and how many were left out.
 func (t *tally) boundedFailures() (map[string]v1alpha2.NodeReasonMessageList, int32) {
-	if len(t.failures) == 0 {
+	out, size, listed := map[string]v1alpha2.NodeReasonMessageList{}, 0, 0
+	total := len(t.failures) + len(t.removals.failures)
+	if total == 0 {
 		return nil, 0
 	}
-	out, size := map[string]v1alpha2.NodeReasonMessageList{}, 0
-	for i, f := range t.failures {
-		size += bytesOf(f)
-		if size > maxFailuresBytes {
-			return out, int32(len(t.failures) - i)
+	for _, list := range [][]failure{t.failures, t.removals.failures} {
+		for _, f := range list {
+			size += bytesOf(f)
+			if size > maxFailuresBytes {
+				return out, int32(total - listed)
+			}
+			out[f.image] = append(out[f.image], f.NodeReasonMessage)
+			listed++
 		}
-		out[f.image] = append(out[f.image], f.NodeReasonMessage)
 	}
 	return out, 0
 }
