@@ -102,14 +102,17 @@ func (r *Reconciler) deleteJob(ctx context.Context, job *batchv1.Job) error {
 
 // createJob creates a Job when there is a slot for it.
 func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.JobSpec) (time.Duration, error) {
-	job := jobs.Pull(*spec, r.Options.Jobs)
+	job := jobs.Build(*spec, r.Options.Jobs)
 	key := client.ObjectKeyFromObject(job)
+	if wait := r.calledOff.left(seen.input.Node.Name); spec.Kind == plan.JobRemove && wait > 0 {
+		return wait, nil
+	}
 	if !r.pacer.Reserve(key, namespacedName(spec.Beside), seen.input.Node.Name, seen.input.Now) {
 		return slotWait, nil
 	}
-	if err := r.current(ctx, seen.cache); err != nil {
+	if wait, err := r.confirm(ctx, seen, spec); wait > 0 || err != nil {
 		r.pacer.Release(key)
-		return 0, err
+		return wait, err
 	}
 	limited, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
@@ -130,14 +133,29 @@ func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.J
 	}
 }
 
+// confirm asks the API server whether a Job that was decided on what the
+// informers had is still right. A removal that is not is called off, and the
+// node looked at again after the time returned.
+func (r *Reconciler) confirm(ctx context.Context, seen *observed, spec *plan.JobSpec) (time.Duration, error) {
+	limited, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	if err := r.current(limited, seen.cache); err != nil || spec.Kind != plan.JobRemove {
+		return 0, err
+	}
+	unwanted, err := r.stillUnwanted(limited, seen, spec)
+	if err != nil || unwanted {
+		return 0, err
+	}
+	log.FromContext(ctx).Info("what was to be removed is wanted again: nothing is removed", "node", spec.Node.Name)
+	return r.calledOff.begin(seen.input.Node.Name), nil
+}
+
 // current returns a conflict when the NodeCache is not the newest any more: a
 // Job planned on an old record could have the number of one that was recorded
 // and deleted since.
 func (r *Reconciler) current(ctx context.Context, seen *v1alpha2.NodeCache) error {
-	limited, cancel := context.WithTimeout(ctx, createTimeout)
-	defer cancel()
 	var now v1alpha2.NodeCache
-	if err := r.Reader.Get(limited, client.ObjectKeyFromObject(seen), &now); err != nil {
+	if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(seen), &now); err != nil {
 		return wrap(err, "get NodeCache")
 	}
 	if now.ResourceVersion != seen.ResourceVersion {

@@ -33,7 +33,7 @@ type observed struct {
 	input plan.NodeInput
 	// cache is the NodeCache as it was read; nil while there is none.
 	cache *v1alpha2.NodeCache
-	// damaged are Jobs of ours whose annotations cannot be read.
+	// damaged are Jobs of ours whose annotations cannot be read or believed.
 	damaged []*batchv1.Job
 }
 
@@ -41,8 +41,8 @@ type observed struct {
 func (r *Reconciler) observe(ctx context.Context, node *corev1.Node) (*observed, error) {
 	o := &observed{input: plan.NodeInput{
 		Now:     clock.Now(),
-		Node:    observe.Node(node, r.Options.PullMethod),
-		Options: plan.Options{ImagesPerJob: r.Options.ImagesPerJob, Sizes: r.sizes.Of},
+		Node:    observe.Node(node, observe.Forced{Method: r.Options.PullMethod, Socket: r.Options.CRISocket}),
+		Options: r.planOptions(),
 	}}
 	r.sizes.Learn(o.input.Node.Reported)
 	var caches v1alpha2.ImageCacheList
@@ -54,6 +54,19 @@ func (r *Reconciler) observe(ctx context.Context, node *corev1.Node) (*observed,
 		return nil, err
 	}
 	return o, r.readJobs(ctx, node.Name, o)
+}
+
+// planOptions returns the settings that decisions depend on.
+func (r *Reconciler) planOptions() plan.Options {
+	return plan.Options{
+		ImagesPerJob:    r.Options.ImagesPerJob,
+		Sizes:           r.sizes.Of,
+		VerifyInterval:  r.Options.VerifyInterval,
+		UnselectedGrace: r.Options.UnselectedGrace,
+		RemovalDisabled: r.Options.RemovalDisabled,
+		RetainJobs:      r.Options.RetainJobs,
+		PullsPerNode:    r.Options.PullsPerNode,
+	}
 }
 
 func (r *Reconciler) readRecord(ctx context.Context, name string, o *observed) error {
@@ -83,7 +96,7 @@ func (r *Reconciler) readJobs(ctx context.Context, node string, o *observed) err
 	}
 	for _, view := range observe.Pair(list.Items, pods.Items) {
 		job, err := observe.Job(view, r.Options.Jobs.HelperImage, o.input.Now)
-		if err != nil {
+		if err != nil || r.misplaced(&job) {
 			o.setAside(view)
 			continue
 		}
@@ -96,8 +109,15 @@ func (r *Reconciler) readJobs(ctx context.Context, node string, o *observed) err
 	return nil
 }
 
-// setAside keeps a Job whose annotations cannot be read, to be deleted. A pod
-// like that without a Job is not ours to judge.
+// misplaced tells whether a Job says that it removes images, and is not in the
+// namespace for that: who may create Jobs elsewhere must not tell what is gone
+// from a node. It may also be of a time with another --removal-namespace.
+func (r *Reconciler) misplaced(job *plan.Job) bool {
+	return job.Kind == plan.JobRemove && !job.Gone && job.Namespace != r.Options.Jobs.RemovalNamespace
+}
+
+// setAside keeps a Job whose annotations cannot be believed, to be deleted. A
+// pod like that without a Job is not ours to judge.
 func (o *observed) setAside(view observe.JobView) {
 	if view.Job != nil {
 		o.damaged = append(o.damaged, view.Job)

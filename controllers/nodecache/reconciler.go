@@ -57,9 +57,10 @@ type Reconciler struct {
 	Caches  *observe.Caches
 	Options Options
 
-	pacer  *Pacer
-	events eventReader
-	sizes  observe.Sizes
+	pacer     *Pacer
+	events    eventReader
+	sizes     observe.Sizes
+	calledOff pause
 }
 
 // slotWait is when a node that found no free slot looks again by itself; it is

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 	"unicode/utf8"
 )
 
@@ -147,6 +148,9 @@ func ParseReport(message string, images []string) (Report, error) {
 // RuntimeEndpoint returns the flag of `remove` that names the runtime's socket,
 // an absolute path.
 func RuntimeEndpoint(socket string) string { return "--runtime-endpoint=unix://" + socket }
+
+// TimeLimit returns the flag of `remove` that bounds the whole of it.
+func TimeLimit(limit time.Duration) string { return "--timeout=" + limit.String() }
 
 // RemoveArgs returns the helper's arguments that remove images and keep others;
 // flags are further flags of the command, such as RuntimeEndpoint.

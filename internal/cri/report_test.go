@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,8 +100,8 @@ func TestRemoveArgs(t *testing.T) {
 	if diff := cmp.Diff([]string{"remove", "--keep=a:1", "--keep=b:1", "--", "-c", "d:1"}, got); diff != "" {
 		t.Error(diff)
 	}
-	got = RemoveArgs([]string{"a:1"}, []string{"b:1"}, RuntimeEndpoint("/run/r.sock"))
-	if diff := cmp.Diff([]string{"remove", "--runtime-endpoint=unix:///run/r.sock", "--keep=a:1", "--", "b:1"}, got); diff != "" {
+	got = RemoveArgs([]string{"a:1"}, []string{"b:1"}, RuntimeEndpoint("/run/r.sock"), TimeLimit(90*time.Second))
+	if diff := cmp.Diff([]string{"remove", "--runtime-endpoint=unix:///run/r.sock", "--timeout=1m30s", "--keep=a:1", "--", "b:1"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -132,6 +132,11 @@ func Sequence(obj metav1.Object) int64 {
 	return sequence(obj.GetAnnotations()[v1alpha2.AnnotationSequence], func(error) {})
 }
 
+// Kind returns what a Job, or the Job of a pod, does; empty when that is damaged.
+func Kind(obj metav1.Object) plan.JobKind {
+	return kind(obj.GetAnnotations()[v1alpha2.AnnotationOperation], func(error) {})
+}
+
 // Method returns how a Job, or the Job of a pod, makes the kubelet pull.
 func Method(obj metav1.Object) plan.Method {
 	return plan.Method(obj.GetAnnotations()[v1alpha2.AnnotationMethod])

@@ -45,7 +45,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		// A pod that outlives its Job tells whose it was.
 		pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta}
-		if jobs.NodeName(pod) != s.Node.Name || jobs.NodeUID(pod) != s.Node.UID || jobs.Sequence(pod) != 7 ||
+		if jobs.NodeName(pod) != s.Node.Name || jobs.NodeUID(pod) != s.Node.UID || jobs.Sequence(pod) != 7 || jobs.Kind(pod) != want.Kind ||
 			jobs.Method(pod) != s.Node.Method || !jobs.LabelSelector().Matches(labels.Set(pod.Labels)) {
 			t.Errorf("the pod's metadata: %+v", pod.ObjectMeta)
 		}
@@ -119,6 +119,13 @@ func TestDamagedJobs(t *testing.T) {
 	}
 	if got := jobs.Sequence(&batchv1.Job{}); got != 0 {
 		t.Errorf("Sequence of nothing is %d", got)
+	}
+	odd := &batchv1.Job{}
+	odd.Annotations = map[string]string{v1alpha2.AnnotationOperation: "dance"}
+	for _, job := range []*batchv1.Job{{}, odd} {
+		if got := jobs.Kind(job); got != "" {
+			t.Errorf("Kind of %v is %q", job.Annotations, got)
+		}
 	}
 }
 

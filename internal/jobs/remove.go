@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"strings"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -57,13 +58,20 @@ func removalPod(spec *plan.JobSpec, opts *Options) corev1.PodSpec {
 		HostPath: &corev1.HostPathVolumeSource{Path: socket, Type: ptr.To(corev1.HostPathSocket)},
 	}}}
 	remover := container(outcome.RemovalContainerName, opts.HelperImage, opts.helperPolicy(), opts.removalResources(), "/"+cri.ProgramName)
-	remover.Args = literal(cri.RemoveArgs(spec.Keep, refs(spec.Images), cri.RuntimeEndpoint(socket)))
+	remover.Args = literal(cri.RemoveArgs(spec.Keep, refs(spec.Images), cri.RuntimeEndpoint(socket), cri.TimeLimit(timeLimit(spec))))
 	// The same path as on the node, so that errors name the node's socket.
 	remover.VolumeMounts = []corev1.VolumeMount{{Name: socketVolume, MountPath: socket}}
 	// A helper that fails before its report has said why in its log.
 	remover.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
 	pod.Containers = []corev1.Container{remover}
 	return pod
+}
+
+// timeLimit ends the helper before the planner's patience is over, half of
+// which is left for getting the pod to start: only a helper that ends by itself
+// tells what it has done. The helper refuses a limit of 0.
+func timeLimit(spec *plan.JobSpec) time.Duration {
+	return max(time.Second, time.Duration(len(spec.Images))*spec.Deadline/2)
 }
 
 // literal protects arguments from the kubelet, which replaces $(NAME) by the

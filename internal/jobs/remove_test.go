@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -48,8 +49,19 @@ func TestLargestRemoval(t *testing.T) {
 	if size, noted := job.Size(), len(job.Annotations[v1alpha2.AnnotationImages]); size > 1<<20 || noted > 200<<10 {
 		t.Errorf("%d bytes, %d of them in an annotation", size, noted)
 	}
-	if args := job.Spec.Template.Spec.Containers[0].Args; len(args) != 2+2000+1+cri.MaxRemovals {
+	if args := job.Spec.Template.Spec.Containers[0].Args; len(args) != 3+2000+1+cri.MaxRemovals {
 		t.Errorf("%d arguments", len(args))
+	}
+}
+
+func TestTimeLimitOfARemoval(t *testing.T) {
+	for deadline, want := range map[time.Duration]string{0: "--timeout=1s", time.Minute: "--timeout=1m30s", 10 * time.Minute: "--timeout=15m0s"} {
+		s := removal()
+		s.Deadline = deadline
+		args := jobs.Build(s, options()).Spec.Template.Spec.Containers[0].Args
+		if !slices.Contains(args, want) {
+			t.Errorf("deadline %s: %q", deadline, args)
+		}
 	}
 }
 
@@ -76,7 +88,7 @@ func TestOddNamesReachNoShell(t *testing.T) {
 		s.Images, s.Keep = []plan.Want{want(name, name, "")}, []string{name}
 		pod := jobs.Build(s, options()).Spec.Template.Spec
 		got := expanded(pod.Containers[0].Args)
-		if diff := cmp.Diff([]string{"remove", cri.RuntimeEndpoint(s.Node.Socket), "--keep=" + name, "--", name}, got); diff != "" {
+		if diff := cmp.Diff([]string{"remove", cri.RuntimeEndpoint(s.Node.Socket), "--timeout=2m30s", "--keep=" + name, "--", name}, got); diff != "" {
 			t.Errorf("remove: %s", diff)
 		}
 		checkCommands(t, &pod)

@@ -3,10 +3,12 @@ package observe
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubefledged/kubefledged-operator/internal/jobs"
@@ -26,7 +28,9 @@ type JobView struct {
 }
 
 // Pair matches Jobs with their pods. A Job has one pod (backoffLimit 0); if it
-// ever has more, the newest counts.
+// ever has more, the newest counts. A pod that no Job controls on the node it
+// names is none of ours: anybody may give a pod our labels and annotations, and
+// must not hold up the Jobs of a node by that.
 func Pair(list []batchv1.Job, pods []corev1.Pod) []JobView {
 	views := make([]JobView, 0, len(list))
 	byUID := map[types.UID]int{}
@@ -36,6 +40,9 @@ func Pair(list []batchv1.Job, pods []corev1.Pod) []JobView {
 	}
 	for i := range pods {
 		pod := &pods[i]
+		if !ours(pod) {
+			continue
+		}
 		v, known := byUID[jobUID(pod)]
 		switch {
 		case !known:
@@ -55,6 +62,15 @@ func (v *JobView) name() string {
 	return v.Pod.Namespace + "/" + v.Pod.Name
 }
 
+// ours tells whether the Job controller made the pod and its kubelet has it. An
+// owner reference that is made up does not last: the garbage collector deletes
+// what belongs to an object that does not exist.
+func ours(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "Job" && strings.HasPrefix(owner.APIVersion, batchv1.GroupName+"/") &&
+		owner.UID == jobUID(pod) && pod.Spec.NodeName == jobs.NodeName(pod)
+}
+
 func jobUID(pod *corev1.Pod) types.UID {
 	return types.UID(pod.Labels[batchv1.ControllerUidLabel])
 }
@@ -64,7 +80,7 @@ func jobUID(pod *corev1.Pod) types.UID {
 func Job(v JobView, helper string, now time.Time) (plan.Job, error) {
 	if v.Job == nil {
 		return plan.Job{
-			Namespace: v.Pod.Namespace, Name: v.Pod.Name, Gone: true,
+			Kind: jobs.Kind(v.Pod), Namespace: v.Pod.Namespace, Name: v.Pod.Name, Gone: true,
 			NodeUID: jobs.NodeUID(v.Pod), Sequence: jobs.Sequence(v.Pod), PodRunning: running(v.Pod),
 		}, nil
 	}
@@ -73,14 +89,19 @@ func Job(v JobView, helper string, now time.Time) (plan.Job, error) {
 		return job, err
 	}
 	job.PodRunning = running(v.Pod)
-	job.Attempt = outcome.Read(outcome.Input{
+	read := outcome.Read
+	if job.Kind == plan.JobRemove {
+		read = outcome.ReadRemoval
+	}
+	job.Attempt = read(outcome.Input{
+		Verify: job.Kind == plan.JobVerify,
 		Images: job.Images, Helper: helper,
 		ExecMethod:  jobs.Method(v.Job) == plan.MethodExec,
 		Together:    jobs.Together(v.Job),
 		HasSecrets:  job.Identity != plan.IdentityNode,
 		JobCreated:  job.Created,
 		JobFailed:   jobs.FailedCondition(v.Job),
-		JobFinished: jobs.Finished(v.Job),
+		JobFinished: job.Finished,
 		Pod:         v.Pod, Events: v.Events, EventsRead: v.EventsRead, Now: now,
 	})
 	return job, nil

@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,14 +15,32 @@ import (
 	"github.com/kubefledged/kubefledged-operator/internal/reference"
 )
 
-// Node returns what matters of a Node. force is the pull method to use
-// whatever the node's versions are; empty chooses by them.
-func Node(node *corev1.Node, force plan.Method) plan.Node {
+// Forced are the controller's settings that overrule what nodes tell.
+type Forced struct {
+	// Method is the pull method; empty chooses by each node's versions.
+	Method plan.Method
+	// Socket is the path of the runtime's socket; empty for what each node's
+	// annotation or runtime says.
+	Socket string
+}
+
+// Node returns what matters of a Node.
+func Node(node *corev1.Node, force Forced) plan.Node {
 	info := node.Status.NodeInfo
-	method := plan.MethodFor(force, info.KubeletVersion, info.ContainerRuntimeVersion)
-	brief := NodeBrief(node)
-	brief.Method, brief.Reported = method, reported(node.Status.Images)
-	return brief
+	full := NodeBrief(node)
+	full.Method = plan.MethodFor(force.Method, info.KubeletVersion, info.ContainerRuntimeVersion)
+	full.Socket = plan.SocketFor(force.Socket, node.Annotations[v1alpha2.AnnotationCRISocket],
+		info.KubeletVersion, info.ContainerRuntimeVersion)
+	full.Reported, full.Listed = reported(node.Status.Images), len(node.Status.Images)
+	full.BootID = info.BootID
+	full.DiskPressure = diskPressure(node.Status.Conditions)
+	return full
+}
+
+func diskPressure(conditions []corev1.NodeCondition) bool {
+	return slices.ContainsFunc(conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeDiskPressure && c.Status == corev1.ConditionTrue
+	})
 }
 
 // reported indexes what a node says of its images by normalised reference.

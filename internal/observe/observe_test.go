@@ -7,7 +7,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +21,7 @@ const sum = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852
 
 func TestNodeReports(t *testing.T) {
 	node := fixture.Node("n", fixture.Reporting(42, "docker.io/library/nginx@"+sum, "docker.io/library/nginx:1", "<none>@<none>"))
-	got := Node(node, "").Reported
+	got := Node(node, Forced{}).Reported
 	want := map[string]plan.Reported{
 		"docker.io/library/nginx@" + sum: {Digest: sum, SizeBytes: 42},
 		"docker.io/library/nginx:1":      {Digest: sum, SizeBytes: 42},
@@ -132,8 +131,8 @@ func TestTrimKeepsWhatIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	pod.Labels = map[string]string{batchv1.ControllerUidLabel: "job"}
 	job.UID = "job"
+	controlledBy(pod, job)
 	started := metav1.NewTime(time.Unix(1000, 0))
 	pod.Status.StartTime = &started
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pod.Spec.Containers[0].Name, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
@@ -148,13 +147,17 @@ func TestTrimKeepsWhatIsRead(t *testing.T) {
 }
 
 func TestPodThatOutlivedItsJob(t *testing.T) {
-	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Annotations: map[string]string{
-		v1alpha2.AnnotationNodeUID: "node", v1alpha2.AnnotationSequence: "7",
-	}}}
-	views := Pair(nil, []corev1.Pod{pod})
+	pod := leftover()
+	views := Pair(nil, []corev1.Pod{*pod})
+	if len(views) != 1 {
+		t.Fatalf("%d views", len(views))
+	}
 	got, err := Job(views[0], "helper:1", time.Unix(0, 0))
-	if err != nil || !got.Gone || !got.PodRunning || got.Sequence != 7 || got.NodeUID != types.UID("node") {
-		t.Errorf("got %+v, %v", got, err)
+	want := plan.Job{
+		Kind: plan.JobVerify, Namespace: "ns", Name: "p", Gone: true, PodRunning: true, Sequence: 7, NodeUID: "node",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 }
 

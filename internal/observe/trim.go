@@ -29,11 +29,16 @@ func Trim(obj any) (any, error) {
 }
 
 func trimNode(node *corev1.Node) {
+	socket, told := node.Annotations[v1alpha2.AnnotationCRISocket]
 	node.Annotations = nil
+	if told {
+		node.Annotations = map[string]string{v1alpha2.AnnotationCRISocket: socket}
+	}
 	status := node.Status
 	node.Status = corev1.NodeStatus{
 		Conditions: status.Conditions, Images: status.Images,
 		NodeInfo: corev1.NodeSystemInfo{
+			BootID:                  status.NodeInfo.BootID,
 			KubeletVersion:          status.NodeInfo.KubeletVersion,
 			ContainerRuntimeVersion: status.NodeInfo.ContainerRuntimeVersion,
 		},
