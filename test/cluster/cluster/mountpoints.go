@@ -31,7 +31,7 @@ func noteMountPoints(plan components.Plan) error {
 		return err
 	}
 	defer file.Close()
-	for _, mount := range plan.Mounts("") {
+	for _, mount := range plan.Mounts(components.Node{}) {
 		for dir := mount.Target; dir != "/"; dir = filepath.Dir(dir) {
 			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 				break

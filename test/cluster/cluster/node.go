@@ -128,7 +128,8 @@ func (r *running) ensureNodeObject(ctx context.Context, node components.Node) er
 // nodeObject is what is read of a Node.
 type nodeObject struct {
 	Metadata struct {
-		Labels map[string]string `json:"labels"`
+		Labels      map[string]string `json:"labels"`
+		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Status struct {
 		Conditions []struct {
@@ -153,7 +154,7 @@ func (n nodeObject) ready(since time.Time) (bool, string) {
 	return false, "no condition Ready yet"
 }
 
-// awaitNode waits until the Node is ready and has all its labels.
+// awaitNode waits until the Node is ready, and gives it what it lacks.
 func (r *running) awaitNode(ctx context.Context, node components.Node) error {
 	begun := r.now()
 	var since time.Time
@@ -170,7 +171,7 @@ func (r *running) awaitNode(ctx context.Context, node components.Node) error {
 			waited = true
 			return false, errors.New(message)
 		}
-		return true, r.addLabels(ctx, node, found.Metadata.Labels)
+		return true, r.complete(ctx, node, found)
 	})
 	if err == nil && waited {
 		r.say("node %s ready after %.1f s", node.Name, r.now().Sub(begun).Seconds())
@@ -178,23 +179,41 @@ func (r *running) awaitNode(ctx context.Context, node components.Node) error {
 	return err
 }
 
-// addLabels adds those of the node's labels that its Node lacks: labels that
-// the kubelet must not set itself, and those asked for after it registered.
-func (r *running) addLabels(ctx context.Context, node components.Node, present map[string]string) error {
-	missing := map[string]string{}
-	for key, value := range node.Labels {
-		if present[key] != value {
-			missing[key] = value
-		}
-	}
-	if len(missing) == 0 {
+// complete adds to the Node what the kubelet leaves to others.
+func (r *running) complete(ctx context.Context, node components.Node, found nodeObject) error {
+	metadata := missingMetadata(node, found)
+	if len(metadata) == 0 {
 		return nil
 	}
-	content, err := json.Marshal(object{"metadata": object{"labels": missing}})
+	content, err := json.Marshal(object{"metadata": metadata})
 	if err != nil {
 		return err
 	}
 	return r.call(ctx, http.MethodPatch, nodePath(node.Name), "application/merge-patch+json", content, nil)
+}
+
+// socketAnnotation is what kubeadm, when a node joins, says where the runtime's
+// socket is, as the node sees it.
+const socketAnnotation = "kubeadm.alpha.kubernetes.io/cri-socket"
+
+// missingMetadata returns those of the node's labels that its Node lacks, because
+// the kubelet must not set them itself or they were asked for after it registered,
+// and kubeadm's annotation. An annotation that somebody has changed stays.
+func missingMetadata(node components.Node, found nodeObject) object {
+	missing := object{}
+	labels := map[string]string{}
+	for key, value := range node.Labels {
+		if found.Metadata.Labels[key] != value {
+			labels[key] = value
+		}
+	}
+	if len(labels) > 0 {
+		missing["labels"] = labels
+	}
+	if _, there := found.Metadata.Annotations[socketAnnotation]; !there {
+		missing["annotations"] = map[string]string{socketAnnotation: components.RuntimeEndpoint}
+	}
+	return missing
 }
 
 // nodeNames lists the nodes for messages.

@@ -153,8 +153,8 @@ func (r *running) environment(node string) []string {
 	}
 	if node != "" {
 		own["CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS"] = "1"
-		own["CONTAINERD_ADDRESS"] = "/run/containerd/containerd.sock"
-		own["CONTAINER_RUNTIME_ENDPOINT"] = "unix:///run/containerd/containerd.sock"
+		own["CONTAINERD_ADDRESS"] = strings.TrimPrefix(components.RuntimeEndpoint, "unix://")
+		own["CONTAINER_RUNTIME_ENDPOINT"] = components.RuntimeEndpoint
 	}
 	var environment []string
 	for key, value := range own {

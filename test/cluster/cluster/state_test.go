@@ -121,7 +121,7 @@ func TestStateSurvives(t *testing.T) {
 	written := state{
 		Name:  "x",
 		Ports: components.Ports{API: 1, Registry: 2, RegistryAdmin: 3, RegistryTLS: 4},
-		Nodes: []components.Node{{Name: "a", Kubelet: map[string]any{"maxPods": 3.0}, Taints: []string{"a:NoSchedule"}}},
+		Nodes: []components.Node{{Name: "a", Kubelet: map[string]any{"maxPods": 3.0}, Taints: []string{"a:NoSchedule"}, ImageDisk: 64 << 20}},
 	}
 	if err := written.write(dir); err != nil {
 		t.Fatal(err)

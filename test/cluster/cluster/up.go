@@ -182,7 +182,7 @@ func (r *running) clearNode(node components.Node) error {
 	dir := r.plan.NodeDir(node.Name)
 	return errors.Join(
 		os.RemoveAll(filepath.Join(dir, "run")),
-		os.RemoveAll(filepath.Join(dir, "ipam")),
+		os.RemoveAll(r.plan.AddressDir(node.Name)),
 	)
 }
 

@@ -84,7 +84,7 @@ func (p Plan) cniConfig(node Node) string {
 			"hairpinMode": true,
 			"ipam": object{
 				"type":    "host-local",
-				"dataDir": filepath.Join(p.NodeDir(node.Name), "ipam"),
+				"dataDir": p.AddressDir(node.Name),
 				"ranges":  [][]object{{{"subnet": network.NodePodCIDR(node.Index)}}},
 				"routes":  []object{{"dst": "0.0.0.0/0"}},
 			},
@@ -105,7 +105,7 @@ func (p Plan) kubeletConfig(node Node) string {
 		"authorization":            object{"mode": "Webhook"},
 		"tlsCertFile":              filepath.Join(pki, "kubelet.crt"),
 		"tlsPrivateKeyFile":        filepath.Join(pki, "kubelet.key"),
-		"containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+		"containerRuntimeEndpoint": RuntimeEndpoint,
 		"clusterDNS":               []string{network.DNSIP},
 		"clusterDomain":            "cluster.local",
 		"resolvConf":               "",

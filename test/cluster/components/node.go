@@ -39,9 +39,12 @@ func (p Plan) sandbox(node Node) Component {
 	ready := filepath.Join(p.NodeDir(node.Name), "mounted")
 	command := []string{p.Self, "sandbox", "--ready-file=" + ready}
 	var dirs []string
-	for _, mount := range p.Mounts(node.Name) {
-		command = append(command, mount.Source+"="+mount.Target)
-		dirs = append(dirs, mount.Source, mount.Target)
+	for _, mount := range p.Mounts(node) {
+		command = append(command, mount.Argument())
+		if mount.Source != "" {
+			dirs = append(dirs, mount.Source)
+		}
+		dirs = append(dirs, mount.Target)
 	}
 	return Component{
 		Name:      OnNode(Sandbox, node.Name),

@@ -41,6 +41,9 @@ type Node struct {
 	Taints []string `json:"taints,omitempty"`
 	// Kubelet overrides fields of the kubelet's configuration.
 	Kubelet map[string]any `json:"kubelet,omitempty"`
+	// ImageDisk is the size in bytes of a disk of its own for the runtime's
+	// images and containers, 0 for the machine's.
+	ImageDisk int64 `json:"imageDisk,omitempty"`
 }
 
 // PKI is the directory of the control plane's certificates.
@@ -56,6 +59,9 @@ func (p Plan) NodeDir(node string) string {
 func (p Plan) Socket(node string) string {
 	return filepath.Join(p.NodeDir(node), "run", "containerd.sock")
 }
+
+// AddressDir is where the node's CNI plugin keeps which pod has which address.
+func (p Plan) AddressDir(node string) string { return filepath.Join(p.NodeDir(node), "ipam") }
 
 // Cgroup is the parent of all cgroups of the cluster.
 func (p Plan) Cgroup() string { return "/" + p.Names.Prefix }
@@ -75,24 +81,4 @@ func (p Plan) All() []Component {
 		all = append(all, p.Node(node)...)
 	}
 	return all
-}
-
-// Mount is a directory of the node that its components see elsewhere.
-type Mount struct{ Source, Target string }
-
-// Mounts returns what makes a node's file system a node's own: the components
-// keep their data where they do on any node, so that pods that mount such a
-// directory from their node work unchanged.
-func (p Plan) Mounts(node string) []Mount {
-	var mounts []Mount
-	for _, mount := range []Mount{
-		{"run", "/run/containerd"},
-		{"lib-containerd", "/var/lib/containerd"},
-		{"lib-kubelet", "/var/lib/kubelet"},
-		{"log-pods", "/var/log/pods"},
-		{"log-containers", "/var/log/containers"},
-	} {
-		mounts = append(mounts, Mount{filepath.Join(p.NodeDir(node), mount.Source), mount.Target})
-	}
-	return mounts
 }

@@ -87,6 +87,7 @@ func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{
 		"0": 0, "512": 512, "1B": 1, "2KB": 2000, "2kB": 2000, "100MB": 100_000_000, "1GB": 1_000_000_000,
 		"1KiB": 1024, "3MiB": 3 << 20, "1GiB": 1 << 30, "5 MB": 5_000_000,
+		"2Ki": 2048, "400Mi": 400 << 20, "1Gi": 1 << 30,
 	} {
 		if got, err := ParseSize(text); err != nil || got != want {
 			t.Errorf("%q: %d (%v), want %d", text, got, err, want)

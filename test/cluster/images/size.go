@@ -12,11 +12,12 @@ var units = []struct {
 	bytes int64
 }{
 	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+	{"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, // as in Kubernetes
 	{"KB", 1000}, {"kB", 1000}, {"MB", 1000 * 1000}, {"GB", 1000 * 1000 * 1000},
 	{"B", 1}, {"", 1},
 }
 
-// ParseSize returns the bytes that a text such as "100MB", "1GiB" or "512"
+// ParseSize returns the bytes that a text such as "100MB", "1GiB", "1Gi" or "512"
 // stands for.
 func ParseSize(text string) (int64, error) {
 	for _, unit := range units {

@@ -12,9 +12,10 @@ import (
 	"github.com/kubefledged/kubefledged-operator/test/cluster/network"
 )
 
-// in runs work on a thread that is in the component's namespaces. The thread
-// ends with its goroutine, because a changed mount namespace is never undone.
-func (s Supervisor) in(component components.Component, work func() error) error {
+// In runs work on a thread that is in the component's namespaces, which work
+// must not leave by starting a goroutine. The thread ends with its goroutine,
+// because a changed mount namespace is never undone.
+func (s Supervisor) In(component components.Component, work func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -77,7 +78,7 @@ func setNamespace(target *os.File, kind int) error {
 // output.
 func (s Supervisor) Run(component components.Component, command []string) ([]byte, error) {
 	var output []byte
-	err := s.in(component, func() error {
+	err := s.In(component, func() error {
 		process := exec.Command(command[0], command[1:]...)
 		process.Dir = "/"
 		process.Env = append([]string{"PATH=" + s.Path, "HOME=/root"}, component.Env...)

@@ -94,6 +94,18 @@ func TestSweepTakesOnlyTheNode(t *testing.T) {
 	}
 }
 
+func TestSweepComponentTakesWhatItHasStarted(t *testing.T) {
+	t.Parallel()
+	s := Supervisor{Dir: t.TempDir()}
+	shim, other := start(t, s, "containerd/a", "sleep 60"), start(t, s, "kubelet/a", "sleep 60")
+	if err := s.SweepComponent("containerd/a"); err != nil || shim.Running() || !other.Running() {
+		t.Errorf("error %v, running: %t and another component's %t", err, shim.Running(), other.Running())
+	}
+	if err := s.Sweep(""); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPrepareWritesFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

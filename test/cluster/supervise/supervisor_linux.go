@@ -93,7 +93,7 @@ func (s Supervisor) Start(component components.Component) (started bool, err err
 		return false, err
 	}
 	defer closeLog()
-	if err := s.in(component, command.Start); err != nil {
+	if err := s.In(component, command.Start); err != nil {
 		return false, fmt.Errorf("starting %s: %w", component.Name, err)
 	}
 	// Waiting reaps the process should it end while this program still runs.
@@ -234,6 +234,12 @@ func (s Supervisor) Sweep(node string) error {
 		component, ours := strings.CutPrefix(marker, s.Dir+"|")
 		return ours && (node == "" || strings.HasSuffix(component, "/"+node))
 	})
+}
+
+// SweepComponent kills whatever carries the component's marker: itself, and what
+// it has started and left, such as containerd's shims.
+func (s Supervisor) SweepComponent(component string) error {
+	return s.killAll(func(marker, _ string) bool { return marker == s.markerOf(component) })
 }
 
 func (s Supervisor) killAll(matches func(marker, program string) bool) error {

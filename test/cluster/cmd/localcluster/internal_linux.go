@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/kubefledged/kubefledged-operator/test/cluster/components"
 	"github.com/kubefledged/kubefledged-operator/test/cluster/network"
 	"github.com/kubefledged/kubefledged-operator/test/cluster/registry"
 	"github.com/kubefledged/kubefledged-operator/test/cluster/supervise"
@@ -78,7 +78,7 @@ func newSandboxCommand() *cobra.Command {
 	return command
 }
 
-// mountAll mounts each SOURCE on its TARGET. It refuses to do so when called by
+// mountAll makes each of the mounts, which are written as components.Mount does. It refuses to do so when called by
 // hand, which would change the mounts of the machine itself.
 func mountAll(mounts []string) error {
 	if !supervise.Supervised() {
@@ -88,11 +88,21 @@ func mountAll(mounts []string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 		return fmt.Errorf("sharing mounts: %w", err)
 	}
-	for _, mount := range mounts {
-		source, target, _ := strings.Cut(mount, "=")
-		if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mounting %s on %s: %w", source, target, err)
+	for _, argument := range mounts {
+		wanted, err := components.ParseMount(argument)
+		if err != nil {
+			return err
+		}
+		if err := mount(wanted); err != nil {
+			return fmt.Errorf("mounting %s: %w", argument, err)
 		}
 	}
 	return nil
+}
+
+func mount(wanted components.Mount) error {
+	if wanted.Size == 0 {
+		return unix.Mount(wanted.Source, wanted.Target, "", unix.MS_BIND, "")
+	}
+	return unix.Mount("tmpfs", wanted.Target, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0711", wanted.Size))
 }
