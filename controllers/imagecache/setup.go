@@ -30,9 +30,10 @@ const workers = 4
 
 // SetupWithManager registers the loop.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.Recorder = mgr.GetEventRecorder("kubefledged-controller")
+	r.Recorder, r.Reader = mgr.GetEventRecorder("kubefledged-controller"), mgr.GetAPIReader()
 	return ctrl.NewControllerManagedBy(mgr).Named("imagecache").
-		For(&v1alpha2.ImageCache{}, builder.WithPredicates(observe.CacheChanged())).
+		For(&v1alpha2.ImageCache{}, builder.WithPredicates(observe.CacheAsked())).
+		Watches(&v1alpha2.ImageCache{}, r.onUpdate(itself), builder.WithPredicates(observe.StatusChanged())).
 		Watches(&corev1.Node{}, r.onChange(r.selecting), builder.WithPredicates(observe.NodeChanged())).
 		Watches(&v1alpha2.NodeCache{}, r.onChange(r.ofNode)).
 		Watches(&batchv1.Job{}, r.onComingAndGoing(r.ofNode)).
@@ -44,12 +45,17 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 type affected func(ctx context.Context, objs ...client.Object) []types.NamespacedName
 
 // onChange enqueues the affected ImageCaches, gathered over a moment.
-func (r *Reconciler) onChange(affects affected) handler.EventHandler {
+func (r *Reconciler) onChange(affects affected) handler.Funcs {
 	funcs := r.onComingAndGoing(affects)
 	funcs.UpdateFunc = func(ctx context.Context, e event.UpdateEvent, q queue) {
 		r.gather(ctx, q, affects(ctx, e.ObjectOld, e.ObjectNew))
 	}
 	return funcs
+}
+
+// onUpdate enqueues them when an object was changed only.
+func (r *Reconciler) onUpdate(affects affected) handler.Funcs {
+	return handler.Funcs{UpdateFunc: r.onChange(affects).UpdateFunc}
 }
 
 // onComingAndGoing does so when an object appears or disappears only.
@@ -89,12 +95,33 @@ func (r *Reconciler) selecting(ctx context.Context, objs ...client.Object) []typ
 	return names
 }
 
-// ofNode returns every ImageCache that selects the node of a record or Job.
+// ofNode returns every ImageCache that selects the node of a record or Job, or
+// that a record holds a claim of: an edit may leave images where nothing is
+// selected any more.
 func (r *Reconciler) ofNode(ctx context.Context, objs ...client.Object) []types.NamespacedName {
+	names := claimants(objs)
 	var node corev1.Node
 	obj := objs[len(objs)-1]
 	if err := r.Client.Get(ctx, types.NamespacedName{Name: observe.NodeNameOf(obj)}, &node); err != nil {
-		return nil
+		return names
 	}
-	return r.selecting(ctx, &node)
+	return append(names, r.selecting(ctx, &node)...)
+}
+
+// claimants returns the ImageCaches that these records hold claims of.
+func claimants(objs []client.Object) []types.NamespacedName {
+	var names []types.NamespacedName
+	for _, obj := range objs {
+		if record, ok := obj.(*v1alpha2.NodeCache); ok {
+			for _, claim := range record.Status.Claims {
+				names = append(names, types.NamespacedName{Namespace: claim.Namespace, Name: claim.Name})
+			}
+		}
+	}
+	return names
+}
+
+// itself returns the ImageCache that changed.
+func itself(_ context.Context, objs ...client.Object) []types.NamespacedName {
+	return []types.NamespacedName{client.ObjectKeyFromObject(objs[len(objs)-1])}
 }

@@ -28,7 +28,7 @@ type verdict struct {
 // refresh of an ImageCache makes the records forget that images failed, but
 // the registry has said when it wants to be left alone until.
 func (v verdict) after(earlier verdict) verdict {
-	if earlier.until.After(v.until) && !v.answered.After(earlier.last) {
+	if v.last.Before(earlier.last) && !v.answered.After(earlier.last) {
 		v.until, v.last, v.probing = earlier.until, earlier.last, true
 	}
 	return v

@@ -53,6 +53,8 @@ type CacheDecision struct {
 	// Released is true when an ImageCache that is being deleted with its images
 	// needs not be held any more.
 	Released bool
+	// Parting is to be told when it is let go; nil when all is done.
+	Parting *Event
 	// RequeueAfter is when to look again though nothing changed; 0 means never.
 	RequeueAfter time.Duration
 }
@@ -78,6 +80,10 @@ func Status(in CacheInput) CacheDecision {
 	d := CacheDecision{Status: s, Events: events(in, &s, t, begins)}
 	d.Served = s.LastOperation == nil || s.LastOperation.CompletionTime != nil || t.work.nodes == t.work.served
 	d.Released, d.RequeueAfter = release(in, t)
+	if left := t.removals.left; d.Released && left > 0 {
+		d.Parting = &Event{Warning: true, Reason: s.Reason, Message: fmt.Sprintf(
+			"The ImageCache is let go while %d images are still to be removed%s", left, purgeWords(t))}
+	}
 	return d
 }
 

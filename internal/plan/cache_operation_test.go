@@ -122,6 +122,9 @@ func TestRelease(t *testing.T) {
 		if d.Released != tc.released || d.RequeueAfter != tc.again {
 			t.Errorf("%s: released %v, again after %s", name, d.Released, d.RequeueAfter)
 		}
+		if left := d.Status.Removing > 0; (d.Parting != nil) != (left && tc.released) {
+			t.Errorf("%s: %d images are left, told at parting: %v", name, d.Status.Removing, d.Parting)
+		}
 		if d.Status.Reason != v1alpha2.ImageCacheReasonPurge {
 			t.Errorf("%s: reason %s", name, d.Status.Reason)
 		}
