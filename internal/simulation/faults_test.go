@@ -27,6 +27,10 @@ func populate(w *world) *script {
 		failed: 0.05 * r.Float64(), lost: 0.05 * r.Float64(), conflict: 0.03 * r.Float64(),
 		late: 0.1 * r.Float64(), transient: 0.2 * r.Float64(), stuck: 0.05 * r.Float64(), refused: 0.05 * r.Float64(),
 	}
+	w.settings.mostImages = []int{2, 5, 50, -1}[r.IntN(4)]
+	w.settings.verify = time.Duration(2+r.IntN(9)) * time.Minute
+	w.settings.grace = time.Duration(r.IntN(3)) * 45 * time.Second
+	w.settings.retain, w.settings.noRemoval = w.chance(0.15), w.chance(0.1)
 	w.registry.speed = 20 + r.IntN(150)
 	for i := range 6 + r.IntN(12) {
 		image := fmt.Sprintf("registry.example/app-%d:v1", i)
@@ -37,6 +41,10 @@ func populate(w *world) *script {
 		}
 		w.registry.missing[image] = w.chance(0.1)
 		w.registry.private[image] = w.chance(0.2)
+		if name := fmt.Sprintf([]string{"mirror.example/app-%d:v1", "registry.example/app-%d:latest"}[i%2], i); w.chance(0.3) {
+			w.registry.alias(name, image)
+			s.images = append(s.images, name)
+		}
 	}
 	for range 2 + r.IntN(4) {
 		s.newNode()
@@ -59,7 +67,7 @@ func (s *script) labels() map[string]string {
 
 func (s *script) newCache() {
 	s.names++
-	sp := spec{lists: []list{s.list()}, secrets: s.secrets(), always: s.chance(0.1), suspend: s.chance(0.05)}
+	sp := spec{lists: []list{s.list()}, secrets: s.secrets(), always: s.chance(0.2), suspend: s.chance(0.05)}
 	if s.chance(0.3) {
 		sp.lists = append(sp.lists, s.list())
 	}
@@ -106,6 +114,9 @@ var happenings = []func(*script){
 	(*script).cacheDeleted, (*script).registryDown, (*script).registryChanges,
 	(*script).quotaSet, (*script).forbid, (*script).crashes, (*script).crashes, (*script).deposed,
 	(*script).freezes, (*script).recordDeleted, (*script).jobDeleted, (*script).podDeleted,
+	(*script).vanishes, (*script).vanishes, (*script).untagged, (*script).wiped, (*script).pressed,
+	(*script).usesImage, (*script).usesImage, (*script).usesImage, (*script).pins, (*script).moves,
+	(*script).relabeledBriefly, (*script).recreated,
 }
 
 // any returns a random object of a kind, nil when there is none.
@@ -200,14 +211,24 @@ func (s *script) cacheEdited() {
 		func(sp *spec) { sp.lists[0].selector = s.labels() },
 		func(sp *spec) { sp.secrets = s.secrets() },
 		func(sp *spec) { sp.suspend = !sp.suspend },
+		func(sp *spec) { sp.always = !sp.always },
+		func(sp *spec) { sp.lists[0].images = sp.lists[0].images[:max(1, len(sp.lists[0].images)/2)] },
+		func(sp *spec) { sp.interval = time.Duration(s.rng.IntN(3)) * 2 * time.Minute },
 		func(*spec) {}, // a bump of the generation
 	}
 	s.editCache(c, edits[s.rng.IntN(len(edits))])
 }
 
 func (s *script) cacheDeleted() {
-	if c, ok := anyOf[*cache](s.world, caches); ok && !c.deleting {
-		s.deleteCache(c, time.Duration(s.rng.IntN(2))*s.while())
+	c, ok := anyOf[*cache](s.world, caches)
+	if !ok || c.deleting {
+		return
+	}
+	if s.chance(0.5) {
+		s.hold(c, s.while())
+	}
+	if now, ok := current(s.world, c); ok {
+		s.deleteCache(now)
 	}
 }
 

@@ -71,8 +71,10 @@ type cache struct {
 	purge, refresh *string
 	// operation is the annotation with the request that was accepted last.
 	operation plan.Operation
-	// finalizer holds the object until its images are removed.
-	finalizer bool
+	// finalizer holds the object until its images are removed; foreign is
+	// somebody else's.
+	finalizer, foreign bool
+	deletedAt          time.Time
 	// plan is the same as the planner takes it.
 	plan *plan.Cache
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/outcome"
@@ -209,12 +210,19 @@ func fill(a *outcome.Attempt, with outcome.Image) {
 	}
 }
 
-// cacheInput is what the status loop sees of one ImageCache.
+// cacheInput is what the loop of the ImageCaches sees of one of them: all nodes
+// that a list selects or whose record holds a claim of it.
 func (p *process) cacheInput(c *cache) plan.CacheInput {
-	in := plan.CacheInput{Now: p.world.time(), Cache: c.plan, Previous: c.status}
-	flying := map[string]map[plan.Key]bool{}
-	for _, o := range p.informers[jobs].view {
+	in := plan.CacheInput{Now: p.world.time(), Cache: c.plan, Previous: c.status, Deleted: c.deletedAt}
+	flying, pulls := map[string]map[plan.Key]bool{}, map[string][]int64{}
+	for _, o := range p.informers[jobs].list() {
 		j := o.(*job)
+		if j.work != plan.JobPull {
+			continue
+		}
+		if j.owner == c.uid {
+			pulls[j.node] = append(pulls[j.node], j.sequence)
+		}
 		if j.finished || j.deleting {
 			continue
 		}
@@ -227,14 +235,31 @@ func (p *process) cacheInput(c *cache) plan.CacheInput {
 	}
 	for _, o := range p.informers[nodes].list() {
 		n := o.(*node)
+		r := p.record(n.name)
+		if !c.selects(n) && r.claim(c.uid) == nil {
+			continue
+		}
 		planned := p.world.planned(n)
-		view := plan.NodeView{Node: &planned, InFlight: flying[n.name]}
-		if r := p.record(n.name); r != nil {
+		view := plan.NodeView{Node: &planned, InFlight: flying[n.name], Pulls: pulls[n.name]}
+		if r != nil {
 			view.Record = &r.status
 		}
 		in.Nodes = append(in.Nodes, view)
 	}
 	return in
+}
+
+// claim returns the claim of an ImageCache, nil when there is none.
+func (o *record) claim(uid types.UID) *v1alpha2.Claim {
+	if o == nil {
+		return nil
+	}
+	for i := range o.status.Claims {
+		if o.status.Claims[i].UID == uid {
+			return &o.status.Claims[i]
+		}
+	}
+	return nil
 }
 
 // toleratesAll is the toleration of everything.

@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"k8s.io/apimachinery/pkg/api/equality"
-
-	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 // informer is what one process knows of one kind: every change in order, late.
@@ -138,26 +134,33 @@ func (p *process) handle(before object, c change) {
 		p.enqueue(key{name: o.job.node})
 	case *cache:
 		old, _ := before.(*cache)
-		if old != nil && !c.deleted && old.uid == o.uid && !asksAnew(old, o) {
-			// Our own status write. The loop may have found nothing to write since
-			// because it still saw the status before, so it must look again.
-			p.alarm(key{status: true, name: o.key()}, p.debounce())
-			return
-		}
-		p.enqueue(key{status: true, name: o.key()})
-		for _, n := range p.informers[nodes].list() {
-			if o.selects(n.(*node)) || old != nil && old.selects(n.(*node)) {
-				p.enqueue(key{name: n.head().name})
-			}
+		p.handleCache(old, o, c.deleted)
+	}
+}
+
+// handleCache wakes the status loop, and the nodes that an ImageCache selects or
+// selected before, when what is wanted there may have changed.
+func (p *process) handleCache(old, o *cache, deleted bool) {
+	k := key{status: true, name: o.key()}
+	if old != nil && !deleted && old.uid == o.uid && !decides(old, o) {
+		// Our own write, or a request. The loop may have found nothing to write
+		// since because it still saw what was before, so it must look again.
+		p.alarm(k, p.debounce())
+		return
+	}
+	p.enqueue(k)
+	for _, n := range p.informers[nodes].list() {
+		if o.selects(n.(*node)) || old != nil && old.selects(n.(*node)) {
+			p.enqueue(key{name: n.head().name})
 		}
 	}
 }
 
-// asksAnew tells whether an update of an ImageCache is more than a status, as
+// decides tells whether an update of an ImageCache changes what is wanted, as
 // observe.CacheChanged does.
-func asksAnew(old, now *cache) bool {
-	return old.generation != now.generation || old.deleting != now.deleting || old.operation.ID != now.operation.ID ||
-		old.purge != now.purge || old.refresh != now.refresh || old.finalizer != now.finalizer
+func decides(old, now *cache) bool {
+	return old.generation != now.generation || old.deleting != now.deleting ||
+		old.operation.ID != now.operation.ID || old.spec.purges != now.spec.purges
 }
 
 // enqueueCaches wakes the status loop, gathered over a moment.
@@ -223,37 +226,6 @@ func (p *process) done(k key, again time.Duration) {
 		p.alarm(k, again)
 	}
 }
-
-// reconcileCache is the status loop.
-func (p *process) reconcileCache(k key) {
-	c, ok := p.informers[caches].view[k.name].(*cache)
-	if !ok || c.deleting {
-		p.done(k, 0)
-		return
-	}
-	in := p.cacheInput(c)
-	d := plan.Status(in)
-	p.world.promises.status(p, c, d.Status)
-	if equality.Semantic.DeepEqual(c.status, d.Status) {
-		p.done(k, 0)
-		return
-	}
-	next := c.clone().(*cache)
-	next.status = d.Status
-	p.request(func() error { return p.world.writeStatus(c, next) }, func(err error) {
-		if err == nil {
-			p.world.tellStatus(next)
-			for _, e := range d.Events {
-				p.world.tell(c.name, "event %s: %s", e.Reason, e.Message)
-			}
-		}
-		p.done(k, backoff(err))
-	})
-}
-
-// writeStatus stores a status that was computed from what the informer held:
-// only if it is still that.
-func (w *world) writeStatus(_, next *cache) error { return w.api.update(next) }
 
 func (w *world) tellStatus(c *cache) {
 	s := &c.status

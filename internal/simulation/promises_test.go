@@ -164,6 +164,10 @@ func (p *promises) recordIsTrue(old, r *record) {
 	}
 	for i := range r.status.Images {
 		rec := &r.status.Images[i]
+		before := old.find(rec.Image, rec.Identity)
+		if rec.State == v1alpha2.ImageStateRemoving && (before == nil || before.State != rec.State) && !p.condemned(n.uid, rec.Image) {
+			p.world.breakPromise("%s is to be removed from %s, and nobody asked for that", rec.Image, r.name)
+		}
 		if rec.Attempts > 0 {
 			note(p.troubled, n.uid, plan.Key{Image: rec.Image, Identity: rec.Identity}, p.world.now)
 		}
@@ -365,7 +369,7 @@ func (p *promises) status(pr *process, c *cache, s v1alpha2.ImageCacheStatus) {
 		r := pr.record(n.name)
 		for image := range c.images(n) {
 			desired++
-			if r != nil && r.status.NodeUID == n.uid && state(r, image, c) == v1alpha2.ImageStateCached {
+			if r != nil && r.status.NodeUID == n.uid && r.shows(image, c) {
 				cached++
 			}
 		}
@@ -378,42 +382,29 @@ func (p *promises) status(pr *process, c *cache, s v1alpha2.ImageCacheStatus) {
 	}
 }
 
+// shows tells whether a record has an image as there for a cache, and the last
+// try with it has not failed, as far as that is of this spec and request.
+func (o *record) shows(image string, c *cache) bool {
+	rec := o.find(image, identityOf(c.namespace, c.spec.secrets))
+	if rec == nil || rec.State != v1alpha2.ImageStateCached {
+		return false
+	}
+	claim := o.claim(c.uid)
+	outdated := claim != nil && (claim.Generation < c.generation || claim.Operation < c.operation.ID)
+	return rec.Reason == "" || outdated
+}
+
 // images are those the cache wants on a node.
 func (o *cache) images(n *node) map[string]bool {
 	all := map[string]bool{}
 	for _, l := range o.spec.lists {
-		if !o.deleting && matches(n.labels, l.selector) {
+		if !o.deleting && !o.purged() && matches(n.labels, l.selector) {
 			for _, image := range l.images {
 				all[image] = true
 			}
 		}
 	}
 	return all
-}
-
-// state is what a record says of an image for a cache; empty for nothing.
-func state(r *record, image string, c *cache) v1alpha2.ImageState {
-	return stateOf(r, image, identityOf(c.namespace, c.spec.secrets))
-}
-
-// dueOf is what a record says that is to be done with an image.
-func dueOf(r *record, image string, c *cache) v1alpha2.DueWork {
-	identity := identityOf(c.namespace, c.spec.secrets)
-	for i := range r.status.Images {
-		if rec := &r.status.Images[i]; rec.Image == image && rec.Identity == identity {
-			return rec.Due
-		}
-	}
-	return ""
-}
-
-func stateOf(r *record, image, identity string) v1alpha2.ImageState {
-	for i := range r.status.Images {
-		if rec := &r.status.Images[i]; rec.Image == image && rec.Identity == identity {
-			return rec.State
-		}
-	}
-	return ""
 }
 
 // leaders counts the replicas that are not dead.

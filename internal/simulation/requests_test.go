@@ -1,6 +1,9 @@
 package simulation
 
 import (
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
@@ -28,4 +31,70 @@ func (ps *pass) quorum(spec *plan.JobSpec, j *job, then func()) {
 		}
 		p.done(ps.key, backoff(errConflict))
 	})
+}
+
+// reconcileCache is the loop of the ImageCaches: it accepts requests, holds the
+// object while its images are to go with it, and writes the status.
+func (p *process) reconcileCache(k key) {
+	c, ok := p.informers[caches].view[k.name].(*cache)
+	if !ok {
+		p.done(k, 0)
+		return
+	}
+	d := plan.Status(p.cacheInput(c))
+	p.world.promises.status(p, c, d.Status)
+	if a := p.accept(c, d); !a.Empty() {
+		p.request(func() error { return p.world.writeAcceptance(c, a) }, func(err error) { p.done(k, backoff(err)) })
+		return
+	}
+	if c.deleting && !c.spec.purges || equality.Semantic.DeepEqual(c.status, d.Status) {
+		p.done(k, d.RequeueAfter)
+		return
+	}
+	next := c.clone().(*cache)
+	next.status = d.Status
+	p.request(func() error { return p.world.api.update(next) }, func(err error) {
+		if err == nil {
+			p.world.tellStatus(next)
+			for _, e := range d.Events {
+				p.world.tell(c.name, "event %s: %s", e.Reason, e.Message)
+			}
+		}
+		p.done(k, max(backoff(err), d.RequeueAfter))
+	})
+}
+
+func (p *process) accept(c *cache, d plan.CacheDecision) plan.Acceptance {
+	in := plan.AcceptInput{
+		Now: p.world.time(), Generation: c.generation, Operation: c.operation, Annotations: map[string]string{},
+		Deleting: c.deleting, PurgeOnDeletion: c.spec.purges, Held: c.finalizer,
+		Served: d.Served, Released: d.Released,
+	}
+	for name, value := range map[string]*string{v1alpha2.AnnotationPurge: c.purge, v1alpha2.AnnotationRefresh: c.refresh} {
+		if value != nil {
+			in.Annotations[name] = *value
+		}
+	}
+	return plan.Accept(in)
+}
+
+// writeAcceptance changes the metadata of an ImageCache, if it is what was read.
+func (w *world) writeAcceptance(seen *cache, a plan.Acceptance) error {
+	next := seen.clone().(*cache)
+	next.finalizer = (next.finalizer || a.Hold) && !a.Release
+	if a.Operation != nil {
+		next.operation = *a.Operation
+	}
+	switch a.Remove {
+	case v1alpha2.AnnotationPurge:
+		next.purge = nil
+	case v1alpha2.AnnotationRefresh:
+		next.refresh = nil
+	}
+	next.plan = next.planned()
+	err := w.api.update(next)
+	if err == nil && a.Operation != nil {
+		w.tell(seen.name, "%s %d is accepted", a.Operation.Kind, a.Operation.ID)
+	}
+	return err
 }

@@ -98,8 +98,14 @@ func (s *store) update(o object) error {
 	case old.head().version != m.version:
 		return errConflict
 	}
-	s.put(o, change{object: o})
+	s.put(o, change{object: o, deleted: released(o)})
 	return nil
+}
+
+// released tells whether nothing holds an object any more that is being deleted.
+func released(o object) bool {
+	c, ok := o.(*cache)
+	return ok && c.deleting && !c.finalizer && !c.foreign
 }
 
 // patch changes an object as it is now; nothing happens when it is gone.
@@ -110,7 +116,7 @@ func (s *store) patch(o object, edit func(object)) {
 	}
 	c := old.clone()
 	edit(c)
-	s.put(c, change{object: c})
+	s.put(c, change{object: c, deleted: released(c)})
 }
 
 // remove deletes an object of this uid at once.

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -27,6 +28,8 @@ type hold struct {
 	// recorded is true when the image was recorded as there when the want
 	// ended: only then is it known to be ours to remove.
 	recorded bool
+	// ever is true when a want of it ended by an edit, a purge or new labels.
+	ever bool
 }
 
 // ending says how a want ended.
@@ -120,7 +123,8 @@ func (t *truth) cacheOn(n *node, old, now *cache) {
 
 func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
 	if now != nil && now.wantsAny(n, image) {
-		*t.hold(n, image, uid, true) = hold{end: wanted}
+		h := t.hold(n, image, uid, true)
+		*h = hold{end: wanted, ever: h.ever}
 		return
 	}
 	h := t.hold(n, image, uid, false)
@@ -129,10 +133,10 @@ func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
 	}
 	switch {
 	case now == nil || now.deleting && !now.spec.purges:
-		if h.end == unselected && t.world.now-h.since >= t.world.settings.grace {
-			h.end = taken // its removal may be under way
-		} else {
-			h.end = left
+		over := h.end == unselected && t.world.now-h.since >= t.world.settings.grace
+		rec := t.world.recordOf(n).find(image, "")
+		if h.end = left; over || rec != nil && rec.State == v1alpha2.ImageStateRemoving {
+			h.end = taken // its removal was decided before, and goes on
 		}
 		h.recorded = false
 		return
@@ -141,17 +145,22 @@ func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
 	case h.end == wanted:
 		h.end, h.since = unselected, t.world.now
 	}
-	h.recorded = t.world.cachedOn(n, image)
+	h.recorded, h.ever = t.world.cachedOn(n, image), true
 }
 
 // cachedOn tells whether the record of a node has an image as there.
 func (w *world) cachedOn(n *node, image string) bool {
-	r, ok := w.api.objects[records]["/"+n.name].(*record)
-	if !ok || r.status.NodeUID != n.uid {
-		return false
-	}
-	for i := range r.status.Images {
-		if rec := &r.status.Images[i]; rec.Image == image && rec.State == v1alpha2.ImageStateCached {
+	r := w.recordOf(n)
+	return r != nil && slices.ContainsFunc(r.status.Images, func(rec v1alpha2.ImageRecord) bool {
+		return rec.Image == image && rec.State == v1alpha2.ImageStateCached
+	})
+}
+
+// condemned tells whether there is a reason for a record to say that an image
+// is to be removed. Informers are behind, so an old one will do.
+func (t *truth) condemned(n types.UID, image string) bool {
+	for _, h := range t.holds[n][image] {
+		if h.ever || h.end == taken {
 			return true
 		}
 	}
@@ -162,9 +171,6 @@ func (w *world) cachedOn(n *node, image string) bool {
 func (t *truth) forget(n types.UID) {
 	for _, image := range t.holds[n] {
 		for _, h := range image {
-			if h.end != wanted {
-				h.end = left
-			}
 			h.recorded = false
 		}
 	}

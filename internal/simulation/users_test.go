@@ -99,20 +99,25 @@ func (w *world) editCache(c *cache, edit func(*spec)) {
 	})
 }
 
-// deleteCache deletes an ImageCache, at once or when its finalizers are gone.
-func (w *world) deleteCache(c *cache, lingers time.Duration) {
+// deleteCache deletes an ImageCache: at once, or when nothing holds it any more.
+func (w *world) deleteCache(c *cache) {
 	w.tell(c.name, "is deleted")
-	if lingers == 0 {
+	if !c.finalizer && !c.foreign {
 		_ = w.api.remove(caches, c.key(), c.uid)
 		return
 	}
 	w.api.patch(c, func(o object) {
 		now := o.(*cache)
-		now.deleting = true
+		now.deleting, now.deletedAt = true, w.time().Truncate(time.Second)
 		now.generation++
 		now.plan = now.planned()
 	})
-	w.after(lingers, func() { _ = w.api.remove(caches, c.key(), c.uid) })
+}
+
+// hold lets somebody else's finalizer hold an ImageCache for a time.
+func (w *world) hold(c *cache, lasts time.Duration) {
+	w.api.patch(c, func(o object) { o.(*cache).foreign = true })
+	w.after(lasts, func() { w.api.patch(c, func(o object) { o.(*cache).foreign = false }) })
 }
 
 // deleteRecord is a user who deletes a NodeCache.
