@@ -51,24 +51,30 @@ func (p *Pacer) recount(ctx context.Context) bool {
 	}
 	p.mu.Lock()
 	for i := range list.Items {
-		key := client.ObjectKeyFromObject(&list.Items[i])
-		if _, known := p.slots[key]; !known && !jobs.Finished(&list.Items[i]) {
-			p.slots[key] = slot{node: jobs.NodeName(&list.Items[i]), uid: list.Items[i].UID, reserved: clock.Now()}
+		job := &list.Items[i]
+		key := client.ObjectKeyFromObject(job)
+		if _, known := p.slots[key]; !known && !jobs.Finished(job) {
+			s := slotOf(job)
+			s.reserved = clock.Now()
+			p.slots[key] = s
 		}
 	}
 	p.open = true
-	waiting := p.waiting
-	p.waiting = nil
+	next := p.dispatch(clock.Now())
 	p.mu.Unlock()
-	for _, node := range waiting {
-		p.wake(node)
-	}
+	p.wakeAll(next)
 	return true
 }
 
 // check frees slots whose Job does not exist or has finished: a Job that came
 // and went between two lists of the informer, a create whose answer was lost.
+// And it passes on the turns that nobody took, and those of registries whose
+// time to be left alone is over.
 func (p *Pacer) check(ctx context.Context, now time.Time) {
+	p.mu.Lock()
+	next := p.dispatch(now)
+	p.mu.Unlock()
+	p.wakeAll(next)
 	for _, key := range p.doubtful(now) {
 		var job batchv1.Job
 		switch err := p.reader.Get(ctx, key, &job); {

@@ -97,13 +97,17 @@ func (r *Registries) ClosedUntil(host, node string) time.Time {
 	return own
 }
 
-// Probing tells whether the last that was heard of a registry is trouble, so
-// that one Job is to find out whether it has passed before others follow.
-func (r *Registries) Probing(host string) bool {
+// Trouble returns when a registry was last seen in trouble, if it has not
+// served since: one Job is to find out whether that has passed before others
+// follow.
+func (r *Registries) Trouble(host string) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.byHost[host]
-	return known != nil && known.verdict.probing
+	if known == nil || !known.verdict.probing {
+		return time.Time{}, false
+	}
+	return known.verdict.last, true
 }
 
 // news is what one node's record says of one registry.

@@ -45,6 +45,11 @@ func unreached(image string, at int, attempts int32) v1alpha2.ImageRecord {
 
 func cached(image string, at int) v1alpha2.ImageRecord { return rec(hub, image, at, "", 0) }
 
+func probing(r *Registries) bool {
+	_, trouble := r.Trouble(hub)
+	return trouble
+}
+
 type records = []v1alpha2.ImageRecord
 
 // step checks that the registry is closed from the failure on for as long as
@@ -114,7 +119,7 @@ func TestClosed(t *testing.T) {
 			}
 			step(t, r.ClosedUntil(hub, "other"), test.failed, test.steps)
 			step(t, r.ClosedUntil(hub, "n1"), test.failed, test.own)
-			if got := r.Probing(hub); got != test.probing {
+			if _, got := r.Trouble(hub); got != test.probing {
 				t.Errorf("probing %t, want %t", got, test.probing)
 			}
 		})
@@ -141,7 +146,7 @@ func TestRestartKnowsTheSame(t *testing.T) {
 			first = until
 			step(t, until, 40, 3)
 		}
-		if !until.Equal(first) || !r.Probing(hub) {
+		if !until.Equal(first) || !probing(r) {
 			t.Errorf("from %s on: closed until %s, else until %s", names[i], until, first)
 		}
 	}
@@ -168,7 +173,7 @@ func TestRegistryRecovers(t *testing.T) {
 	// registry is left alone all the same.
 	h(r).OnUpdate(nil, cache("n1"))
 	h(r).OnUpdate(nil, cache("n2"))
-	if got := r.ClosedUntil(hub, "n9"); got.Before(first) || got.After(after(20)) || !r.Probing(hub) {
+	if got := r.ClosedUntil(hub, "n9"); got.Before(first) || got.After(after(20)) || !probing(r) {
 		t.Errorf("forgotten: closed until %s", got)
 	}
 	// The probe fails: twice as long.
@@ -177,7 +182,7 @@ func TestRegistryRecovers(t *testing.T) {
 	// The next one is served.
 	h(r).OnUpdate(nil, cache("n3", cached("b", 60)))
 	step(t, r.ClosedUntil(hub, "n9"), 0, 0)
-	if r.Probing(hub) {
+	if probing(r) {
 		t.Error("it serves, and is probed still")
 	}
 	// A node that is gone says nothing any more.
