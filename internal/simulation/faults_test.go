@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 // script is a random run of things that happen to a world.
@@ -74,6 +76,7 @@ func (s *script) newCache() {
 	if s.chance(0.3) {
 		sp.tolerations = toleratesAll
 	}
+	sp.purges = s.chance(0.3)
 	if s.chance(0.2) {
 		sp.deadline = 40 * time.Second
 	}
@@ -117,6 +120,7 @@ var happenings = []func(*script){
 	(*script).vanishes, (*script).vanishes, (*script).untagged, (*script).wiped, (*script).pressed,
 	(*script).usesImage, (*script).usesImage, (*script).usesImage, (*script).pins, (*script).moves,
 	(*script).relabeledBriefly, (*script).recreated,
+	(*script).purges, (*script).purges, (*script).refreshes, (*script).refreshes, (*script).purgesAndRefreshes,
 }
 
 // any returns a random object of a kind, nil when there is none.
@@ -212,6 +216,7 @@ func (s *script) cacheEdited() {
 		func(sp *spec) { sp.secrets = s.secrets() },
 		func(sp *spec) { sp.suspend = !sp.suspend },
 		func(sp *spec) { sp.always = !sp.always },
+		func(sp *spec) { sp.purges = !sp.purges },
 		func(sp *spec) { sp.lists[0].images = sp.lists[0].images[:max(1, len(sp.lists[0].images)/2)] },
 		func(sp *spec) { sp.interval = time.Duration(s.rng.IntN(3)) * 2 * time.Minute },
 		func(*spec) {}, // a bump of the generation
@@ -230,6 +235,30 @@ func (s *script) cacheDeleted() {
 	if now, ok := current(s.world, c); ok {
 		s.deleteCache(now)
 	}
+}
+
+// asks is a user who asks for something, mostly with a value that was not used before.
+func (s *script) asks(what plan.OperationKind) {
+	if c, ok := anyOf[*cache](s.world, caches); ok {
+		s.ask(c, what, []string{"", "", "once", "again"}[s.rng.IntN(4)])
+	}
+}
+
+func (s *script) purges()    { s.asks(plan.OperationPurge) }
+func (s *script) refreshes() { s.asks(plan.OperationRefresh) }
+
+// purgesAndRefreshes asks for both within seconds, and sometimes at once.
+func (s *script) purgesAndRefreshes() {
+	c, ok := anyOf[*cache](s.world, caches)
+	if !ok {
+		return
+	}
+	s.ask(c, plan.OperationPurge, "")
+	s.after(time.Duration(s.rng.IntN(2))*s.while()/20, func() {
+		if now, ok := current(s.world, c); ok {
+			s.ask(now, plan.OperationRefresh, "")
+		}
+	})
 }
 
 func (s *script) registryDown() {

@@ -68,7 +68,7 @@ func (c *jobController) makePod(j *job) {
 		w.after(w.spread(10*time.Second), func() { c.makePod(j) })
 		return
 	}
-	p := &pod{meta: meta{kind: pods, namespace: j.namespace, name: j.name + "-pod"}, job: j}
+	p := &pod{meta: meta{kind: pods, namespace: j.namespace, name: j.name + "-pod"}, job: j, orphan: !ok}
 	if w.api.create(p) == nil && !ok {
 		w.after(w.lag(), func() { c.collectPods(j.uid) })
 	}

@@ -133,7 +133,9 @@ const (
 
 type pod struct {
 	meta
-	job     *job
+	job *job
+	// orphan is true when the Job was gone before its pod was made.
+	orphan  bool
 	phase   phase
 	started time.Time
 	// shown is what the statuses of the containers tell; blank until the last

@@ -28,6 +28,8 @@ type promises struct {
 	accepts  map[types.UID]map[types.UID]acceptance
 	// troubled is when the last failure of a pair was recorded.
 	troubled map[types.UID]map[plan.Key]time.Duration
+	// always are the ImageCaches that ever pulled always.
+	always map[types.UID]bool
 	// sequences are the highest of each NodeCache uid.
 	sequences map[types.UID]int64
 	// accounted are the Jobs whose outcome a written record has taken in. Two
@@ -62,7 +64,7 @@ func newPromises(w *world) *promises {
 		world: w, truth: newTruth(w), wanted: map[string]bool{}, pulled: map[types.UID]map[plan.Key]bool{},
 		blobs: map[types.UID]map[string]bool{}, sequences: map[types.UID]int64{},
 		repulled: map[types.UID]map[plan.Key]time.Duration{}, accepts: map[types.UID]map[types.UID]acceptance{},
-		troubled:  map[types.UID]map[plan.Key]time.Duration{},
+		always: map[types.UID]bool{}, troubled: map[types.UID]map[plan.Key]time.Duration{},
 		accounted: map[numbered]bool{}, recordOf: map[string]types.UID{}, sizes: map[string]int64{},
 		ours: map[types.UID]bool{}, meddled: map[types.UID]bool{},
 	}
@@ -93,6 +95,7 @@ func (p *promises) check(before object, c change) {
 		p.recordIsTrue(old, o)
 		p.operationsAreTrue(o)
 	case *cache:
+		p.always[o.uid] = p.always[o.uid] || o.spec.always
 		for _, l := range o.spec.lists {
 			for _, image := range l.images {
 				p.wanted[image] = true
@@ -134,12 +137,12 @@ func (p *promises) jobsAreFew(made *job) {
 // removes is alone on its node. A pod that was made for a Job that is gone, and
 // what a user or a deposed leader did, is not the planner's doing.
 func (p *promises) admitting(k *kubelet, made *pod) {
-	if _, ok := current(p.world, made.job); !ok || p.meddled[k.uid] {
+	if made.orphan || p.meddled[k.uid] {
 		return
 	}
 	for _, pw := range k.work {
 		now, ok := current(p.world, pw.pod)
-		if !ok || now.phase == ended || now.uid == made.uid {
+		if !ok || now.phase == ended || now.uid == made.uid || now.orphan || p.unseen(now) {
 			continue
 		}
 		if now.job.work != plan.JobPull || made.job.work != plan.JobPull {
@@ -175,6 +178,12 @@ func (p *promises) recordIsTrue(old, r *record) {
 			p.world.breakPromise("%s is recorded as cached on %s for %s, but never was", rec.Image, r.name, rec.Identity)
 		}
 	}
+}
+
+// unseen tells whether a pod may not have been heard of, though its Job is gone.
+func (p *promises) unseen(pd *pod) bool {
+	_, ok := current(p.world, pd.job)
+	return !ok && p.world.time().Sub(pd.created) < 15*time.Second
 }
 
 // creating: only what somebody wants is pulled, nothing that is recorded as
@@ -226,17 +235,39 @@ func (p *promises) pullsAreNew(ps *pass, j *job) {
 func (p *promises) refreshDue(ps *pass, rec *v1alpha2.ImageRecord) bool {
 	key := plan.Key{Image: rec.Image, Identity: rec.Identity}
 	last := p.repulled[ps.node.uid][key]
-	always, due := false, p.troubled[ps.node.uid][key] > last
+	due := p.troubled[ps.node.uid][key] > last
 	for _, o := range ps.caches {
 		c := o.(*cache)
-		if !c.wants(ps.node, rec.Image, rec.Identity) {
-			continue
-		}
-		always = always || c.spec.always
-		due = due || p.accepts[ps.node.uid][c.uid].at > last
-		due = due || c.spec.interval > 0 && p.world.now-last > c.spec.interval
+		due = due || c.spec.interval > 0 && c.wants(ps.node, rec.Image, rec.Identity) && p.world.now-last > c.spec.interval
+	}
+	always := false
+	for uid, accepted := range p.accepts[ps.node.uid] {
+		lists := p.listedBy(uid, rec.Image)
+		due = due || accepted.at > last && lists
+		always = always || p.always[uid] && lists
 	}
 	return always && due
+}
+
+// listedBy tells whether an ImageCache lists an image, or is gone and may have.
+func (p *promises) listedBy(uid types.UID, image string) bool {
+	for _, o := range p.world.api.objects[caches] {
+		if c := o.(*cache); c.uid == uid {
+			return c.lists(image)
+		}
+	}
+	return true
+}
+
+// refreshedSince tells whether an image that is there was shown to be there
+// after its ImageCache was last refreshed.
+func (p *promises) refreshedSince(n *node, rec *v1alpha2.ImageRecord, c *cache) bool {
+	if c.operation.Kind != plan.OperationRefresh || c.operation.Generation != c.generation {
+		return true
+	}
+	at, known := p.refreshed[c.uid][c.operation.ID]
+	held := len(p.holds[n.uid][rec.Image]) > 1 // another ImageCache may have kept it
+	return held || known && rec.Time.Sub(epoch) >= at-2*time.Second
 }
 
 // judgeRemoval is called with the quorum read before a removal: it says what
@@ -274,7 +305,9 @@ func (p *promises) operationsAreTrue(r *record) {
 		if _, ok := p.refreshed[claim.UID][claim.Operation]; !ok {
 			p.world.breakPromise("%s has taken in operation %d of %s, which never was", r.name, claim.Operation, claim.Name)
 		}
-		if claim.Operation > known[claim.UID].id {
+		if before, ok := known[claim.UID]; !ok {
+			known[claim.UID] = acceptance{claim.Operation, 0}
+		} else if claim.Operation > before.id {
 			known[claim.UID] = acceptance{claim.Operation, p.world.now}
 		}
 	}

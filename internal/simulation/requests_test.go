@@ -7,8 +7,8 @@ import (
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
-// quorum is the read of all ImageCaches from the API server before a removal:
-// what the informers have missed may want the images.
+// quorum is the read of the Node and all ImageCaches from the API server before a
+// removal: what the informers have missed may want the images.
 func (ps *pass) quorum(spec *plan.JobSpec, j *job, then func()) {
 	p, w := ps.process, ps.process.world
 	allowed := false
@@ -17,7 +17,12 @@ func (ps *pass) quorum(spec *plan.JobSpec, j *job, then func()) {
 		for _, o := range w.api.list(caches) {
 			list = append(list, o.(*cache).plan)
 		}
-		allowed = plan.StillUnwanted(spec.Node, ps.in.Record.NodeCacheStatus, list, spec, ps.in.Options, w.time())
+		n := w.node(spec.Node.Name)
+		if n == nil || n.uid != spec.Node.UID {
+			return errConflict
+		}
+		planned := w.planned(n)
+		allowed = plan.StillUnwanted(&planned, ps.in.Record.NodeCacheStatus, list, spec, ps.in.Options, w.time())
 		ps.verdict = w.promises.judgeRemoval(ps.node, j)
 		return nil
 	}, func(err error) {

@@ -59,6 +59,9 @@ func (w *world) unsettled() string {
 				return why
 			}
 		}
+		if why := w.unserved(c); why != "" {
+			return why
+		}
 		if why := w.wrongStatus(c); why != "" {
 			return why
 		}
@@ -136,11 +139,34 @@ func (w *world) unsettledOn(c *cache, n *node) string {
 		case bad && rec.State == v1alpha2.ImageStateFailed:
 		case rec.State != v1alpha2.ImageStateCached:
 			return fmt.Sprintf("%s of %s on %s is %q", image, c.name, n.name, rec.State)
+		case fails(rec): // it is tried again, for ever
 		case rec.Due != "":
 			return fmt.Sprintf("%s of %s on %s is due", image, c.name, n.name)
+		case c.spec.always && !w.promises.refreshedSince(n, rec, c):
+			return fmt.Sprintf("%s of %s on %s was not refreshed", image, c.name, n.name)
 		case !w.kubelets[string(n.uid)].images.has(image):
 			return fmt.Sprintf("%s of %s is not really on %s", image, c.name, n.name)
 		}
+	}
+	return ""
+}
+
+// unserved: all that was asked for is done, where it can be.
+func (w *world) unserved(c *cache) string {
+	op, last := &c.operation, c.status.LastOperation
+	switch {
+	case c.purge != nil && (*c.purge == "" || *c.purge != op.PurgeValue):
+		return "a purge of " + c.name + " is not accepted"
+	case c.refresh != nil && (*c.refresh == "" || *c.refresh != op.RefreshValue):
+		return "a refresh of " + c.name + " is not accepted"
+	case c.finalizer != c.spec.purges:
+		return "the finalizer of " + c.name + " is wrong"
+	case op.ID == 0 || op.Generation != c.generation:
+		return ""
+	case last == nil || last.ID != op.ID || last.Kind != string(op.Kind):
+		return fmt.Sprintf("the status of %s does not tell of its %s", c.name, op.Kind)
+	case last.CompletionTime == nil && last.Nodes != last.Served:
+		return fmt.Sprintf("the %s of %s is served by %d of %d nodes", op.Kind, c.name, last.Served, last.Nodes)
 	}
 	return ""
 }
@@ -196,6 +222,9 @@ func (w *world) wrongStatus(c *cache) string {
 		word = v1alpha2.ImageCacheActionStatusProcessing
 	}
 	s := &c.status
+	if last := s.LastOperation; last != nil && last.CompletionTime == nil && last.Nodes == 0 {
+		word = s.Status // nobody can carry it out
+	}
 	if s.Status != word || s.Desired != desired || s.Cached != cached || s.Failed != failed || s.Pulling+s.Pending > 0 {
 		return fmt.Sprintf("status of %s is %s %s with %d failed, %d pulling, %d pending, %d removing; should be %s %d/%d with %d failed",
 			c.name, s.Status, s.Progress, s.Failed, s.Pulling, s.Pending, s.Removing, word, cached, desired, failed)

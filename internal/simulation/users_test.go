@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 // What users, cluster administrators and node controllers do.
@@ -97,6 +99,24 @@ func (w *world) editCache(c *cache, edit func(*spec)) {
 		now.generation++
 		now.plan = now.planned()
 	})
+}
+
+// ask sets the annotation of a purge or a refresh.
+func (w *world) ask(c *cache, what plan.OperationKind, value string) {
+	w.tell(c.name, "a %s is asked for (%q)", what, value)
+	w.api.patch(c, func(o object) {
+		if what == plan.OperationPurge {
+			o.(*cache).purge = &value
+		} else {
+			o.(*cache).refresh = &value
+		}
+	})
+}
+
+// cacheNow returns an ImageCache as it is now, nil when there is none.
+func (w *world) cacheNow(key string) *cache {
+	c, _ := w.api.objects[caches][key].(*cache)
+	return c
 }
 
 // deleteCache deletes an ImageCache: at once, or when nothing holds it any more.

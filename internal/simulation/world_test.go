@@ -130,7 +130,22 @@ func (w *world) tell(who, format string, args ...any) {
 func (w *world) breakPromise(format string, args ...any) {
 	if w.broken == "" {
 		w.broken = fmt.Sprintf("at %.2fs: ", w.now.Seconds()) + fmt.Sprintf(format, args...)
+		w.tellRecords()
 		w.tell("PROMISE", "%s", w.broken)
+	}
+}
+
+// tellRecords ends a story that went wrong.
+func (w *world) tellRecords() {
+	if w.story == nil {
+		return
+	}
+	for _, o := range w.api.list(records) {
+		r := o.(*record)
+		w.tell(r.name, "record of %s: claims %+v wait %v", r.status.NodeUID, r.status.Claims, r.status.Wait)
+		for i := range r.status.Images {
+			w.tell(r.name, "record: %+v", r.status.Images[i])
+		}
 	}
 }
 
