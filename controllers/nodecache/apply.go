@@ -107,7 +107,11 @@ func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.J
 	if wait := r.calledOff.left(seen.input.Node.Name); spec.Kind == plan.JobRemove && wait > 0 {
 		return wait, nil
 	}
-	if !r.pacer.Reserve(key, namespacedName(spec.Beside), seen.input.Node.Name, seen.input.Now) {
+	ask := Ask{
+		Job: key, Beside: namespacedName(spec.Beside), Node: seen.input.Node.Name,
+		Kind: spec.Kind, Images: imagesOf(spec),
+	}
+	if !r.pacer.Take(ask, seen.input.Now) {
 		return slotWait, nil
 	}
 	if wait, err := r.confirm(ctx, seen, spec); wait > 0 || err != nil {
@@ -163,6 +167,14 @@ func (r *Reconciler) current(ctx context.Context, seen *v1alpha2.NodeCache) erro
 			seen.Name, errors.New("the record was written since it was read"))
 	}
 	return nil
+}
+
+func imagesOf(spec *plan.JobSpec) []string {
+	images := make([]string, len(spec.Images))
+	for i := range spec.Images {
+		images[i] = spec.Images[i].Image
+	}
+	return images
 }
 
 // namespacedName parses "namespace/name".

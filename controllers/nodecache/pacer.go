@@ -91,11 +91,6 @@ func (p *Pacer) Limit(perNode, perRegistry int, registries *Registries) {
 	p.perNode, p.perRegistry, p.registries = max(1, perNode), perRegistry, registries
 }
 
-// Reserve takes a slot for a pull Job before it is created, as Take does.
-func (p *Pacer) Reserve(job, beside types.NamespacedName, node string, now time.Time) bool {
-	return p.Take(Ask{Job: job, Beside: beside, Node: node}, now)
-}
-
 // Take takes a slot for a Job before it is created. It returns false when the
 // node has a Job that this one may not run beside, or when there is no slot
 // left; the node is then woken when its turn has come.

@@ -36,6 +36,11 @@ func key(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: "default", Name: name}
 }
 
+// reserve takes a slot for a pull Job.
+func reserve(p *Pacer, job, beside types.NamespacedName, node string, now time.Time) bool {
+	return p.Take(Ask{Job: job, Beside: beside, Node: node}, now)
+}
+
 // openPacer returns a Pacer that has counted the existing Jobs, and the nodes
 // it wakes.
 func openPacer(t *testing.T, most int, existing ...*batchv1.Job) (*Pacer, *[]string) {
@@ -59,17 +64,17 @@ func TestPacerIsClosedUntilItHasCounted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); _ = p.Start(ctx) }()
-		if p.Reserve(key("a"), none, "n1", clock.Now()) {
+		if reserve(p, key("a"), none, "n1", clock.Now()) {
 			t.Error("a slot was given before the last leader's creates are over")
 		}
 		time.Sleep(createTimeout - time.Millisecond)
 		synctest.Wait()
-		if p.Reserve(key("a"), none, "n1", clock.Now()) {
+		if reserve(p, key("a"), none, "n1", clock.Now()) {
 			t.Error("a slot was given too early")
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if !slices.Equal(woken, []string{"n1"}) || !p.Reserve(key("a"), none, "n1", clock.Now()) {
+		if !slices.Equal(woken, []string{"n1"}) || !reserve(p, key("a"), none, "n1", clock.Now()) {
 			t.Errorf("the waiting node is not served: woken %v", woken)
 		}
 		cancel()
@@ -79,19 +84,19 @@ func TestPacerIsClosedUntilItHasCounted(t *testing.T) {
 
 func TestPacerCountsJobsOfTheLastLeader(t *testing.T) {
 	p, _ := openPacer(t, 2, job("old", false), job("done", true))
-	if !p.Reserve(key("new"), none, "n1", clock.Now()) || p.Reserve(key("more"), none, "n2", clock.Now()) {
+	if !reserve(p, key("new"), none, "n1", clock.Now()) || reserve(p, key("more"), none, "n2", clock.Now()) {
 		t.Error("want room for exactly one Job beside the unfinished one")
 	}
 }
 
 func TestPacerServesInOrder(t *testing.T) {
 	p, woken := openPacer(t, 1)
-	p.Reserve(key("a"), none, "n1", clock.Now())
+	reserve(p, key("a"), none, "n1", clock.Now())
 	for _, node := range []string{"n2", "n3", "n2"} {
-		p.Reserve(key("job-of-"+node), none, node, clock.Now())
+		reserve(p, key("job-of-"+node), none, node, clock.Now())
 	}
 	p.Release(key("a"))
-	p.Reserve(key("job-of-n2"), none, "n2", clock.Now())
+	reserve(p, key("job-of-n2"), none, "n2", clock.Now())
 	p.Release(key("job-of-n2"))
 	// The node whose Job ended is woken, too.
 	if want := []string{"n1", "n2", "n2", "n3"}; !slices.Equal(*woken, want) {
@@ -103,48 +108,48 @@ func TestPacerFollowsTheInformer(t *testing.T) {
 	p, _ := openPacer(t, 1)
 	h := p.Handler()
 	h.OnAdd(job("a", false), true)
-	if p.Reserve(key("b"), none, "n1", clock.Now()) {
+	if reserve(p, key("b"), none, "n1", clock.Now()) {
 		t.Error("an unfinished Job was not counted")
 	}
 	h.OnUpdate(job("a", false), job("a", true))
-	if !p.Reserve(key("b"), none, "n1", clock.Now()) {
+	if !reserve(p, key("b"), none, "n1", clock.Now()) {
 		t.Error("a finished Job still counts")
 	}
 	h.OnAdd(job("b", false), false)
 	h.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "default/b", Obj: job("b", false)})
-	if !p.Reserve(key("c"), none, "n1", clock.Now()) {
+	if !reserve(p, key("c"), none, "n1", clock.Now()) {
 		t.Error("a deleted Job still counts")
 	}
 }
 
 func TestPacerChecksDoubtfulSlots(t *testing.T) {
 	p, _ := openPacer(t, 2, job("there", false))
-	p.Reserve(key("lost"), none, "n1", clock.Now())
+	reserve(p, key("lost"), none, "n1", clock.Now())
 	later := clock.Now().Add(reservationAge + time.Second)
 	p.check(t.Context(), later)
-	if !p.Reserve(key("next"), none, "n1", later) {
+	if !reserve(p, key("next"), none, "n1", later) {
 		t.Error("the slot of a Job that does not exist was not freed")
 	}
-	if p.Reserve(key("another"), none, "n1", later) {
+	if reserve(p, key("another"), none, "n1", later) {
 		t.Error("the slot of a Job that exists was freed")
 	}
 }
 
 func TestOneJobPerNode(t *testing.T) {
 	p, _ := openPacer(t, 0)
-	p.Reserve(key("a"), none, "n1", clock.Now())
+	reserve(p, key("a"), none, "n1", clock.Now())
 	for _, again := range []string{"a", "b"} {
-		if p.Reserve(key(again), none, "n1", clock.Now()) {
+		if reserve(p, key(again), none, "n1", clock.Now()) {
 			t.Errorf("a second Job %s was let onto the node", again)
 		}
 	}
-	if !p.Reserve(key("b"), key("a"), "n1", clock.Now()) {
+	if !reserve(p, key("b"), key("a"), "n1", clock.Now()) {
 		t.Error("no Job beside the slow one")
 	}
-	if p.Reserve(key("c"), key("a"), "n1", clock.Now()) {
+	if reserve(p, key("c"), key("a"), "n1", clock.Now()) {
 		t.Error("a third Job was let onto the node")
 	}
-	if !p.Reserve(key("d"), none, "n2", clock.Now()) {
+	if !reserve(p, key("d"), none, "n2", clock.Now()) {
 		t.Error("another node was refused")
 	}
 }
@@ -156,17 +161,17 @@ func TestOldNewsFreesNothing(t *testing.T) {
 	h := p.Handler()
 	old := job("a", false)
 	old.UID = "old"
-	p.Reserve(key("a"), none, "n1", clock.Now())
+	reserve(p, key("a"), none, "n1", clock.Now())
 	h.OnDelete(old)
 	p.Confirm(key("a"), "new")
 	h.OnDelete(old)
-	if p.Reserve(key("b"), none, "n2", clock.Now()) {
+	if reserve(p, key("b"), none, "n2", clock.Now()) {
 		t.Error("the slot was freed")
 	}
 	now := job("a", false)
 	now.UID = "new"
 	h.OnDelete(now)
-	if !p.Reserve(key("b"), none, "n2", clock.Now()) {
+	if !reserve(p, key("b"), none, "n2", clock.Now()) {
 		t.Error("the slot was not freed")
 	}
 }

@@ -44,6 +44,10 @@ func (r *Reconciler) observe(ctx context.Context, node *corev1.Node) (*observed,
 		Node:    observe.Node(node, observe.Forced{Method: r.Options.PullMethod, Socket: r.Options.CRISocket}),
 		Options: r.planOptions(),
 	}}
+	o.input.Options.RegistryOpen = func(host string) time.Time {
+		slow := o.input.Record != nil && o.input.Record.SlowJob != 0
+		return r.pacer.RegistryOpen(host, node.Name, slow, o.input.Now)
+	}
 	r.sizes.Learn(o.input.Node.Reported)
 	var caches v1alpha2.ImageCacheList
 	if err := r.Client.List(ctx, &caches, client.UnsafeDisableDeepCopy); err != nil {

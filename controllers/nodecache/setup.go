@@ -7,6 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -42,12 +43,13 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 	woken := make(chan event.GenericEvent, wakeBuffer)
 	r.events.reader = r.Reader
 	r.pacer = NewPacer(r.Options.JobsMaxSurge, r.Reader, func(node string) { wake(woken, node) })
-	informer, err := mgr.GetCache().GetInformer(ctx, &batchv1.Job{})
-	if err != nil {
+	registries := NewRegistries()
+	r.pacer.Limit(r.Options.PullsPerNode, r.Options.JobsPerRegistry, registries)
+	if err := feed(ctx, mgr, &batchv1.Job{}, r.pacer.Handler()); err != nil {
 		return fmt.Errorf("watch Jobs: %w", err)
 	}
-	if _, err := informer.AddEventHandler(r.pacer.Handler()); err != nil {
-		return fmt.Errorf("watch Jobs: %w", err)
+	if err := feed(ctx, mgr, &v1alpha2.NodeCache{}, registries.Handler()); err != nil {
+		return fmt.Errorf("watch NodeCaches: %w", err)
 	}
 	if err := mgr.Add(r.pacer); err != nil {
 		return fmt.Errorf("add pacer: %w", err)
@@ -62,6 +64,15 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 		WatchesRawSource(source.Channel(woken, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(1, r.Options.Workers)}).
 		Complete(r)
+}
+
+// feed has the informer of a kind tell the handler what it hears.
+func feed(ctx context.Context, mgr ctrl.Manager, kind client.Object, handler toolscache.ResourceEventHandler) error {
+	informer, err := mgr.GetCache().GetInformer(ctx, kind)
+	if err == nil {
+		_, err = informer.AddEventHandler(handler)
+	}
+	return err
 }
 
 // wake puts a node into the loop's channel, unless that is full.
