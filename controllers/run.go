@@ -130,11 +130,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	defaults := observe.Defaults{
-		PullPolicy:     corev1.PullPolicy(o.ImagePullPolicy),
-		PullDeadline:   o.ImagePullDeadline,
-		ServiceAccount: o.ServiceAccountName,
-	}
+	defaults := cacheDefaults(o)
 	nodes := &nodecache.Reconciler{
 		Client: mgr.GetClient(), Reader: mgr.GetAPIReader(),
 		Caches:  &observe.Caches{Defaults: defaults},
@@ -148,6 +144,15 @@ func setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("set up the ImageCache loop: %w", err)
 	}
 	return addProbes(mgr)
+}
+
+func cacheDefaults(o Options) observe.Defaults {
+	return observe.Defaults{
+		PullPolicy:      corev1.PullPolicy(o.ImagePullPolicy),
+		PullDeadline:    o.ImagePullDeadline,
+		RefreshInterval: o.RefreshFrequency,
+		ServiceAccount:  o.ServiceAccountName,
+	}
 }
 
 func nodeOptions(o Options, method plan.Method, imagesPerJob int) nodecache.Options {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubefledged/kubefledged-operator/controllers/nodecache"
 	"github.com/kubefledged/kubefledged-operator/internal/jobs"
+	"github.com/kubefledged/kubefledged-operator/internal/observe"
 )
 
 // Each flag must arrive where it works.
@@ -38,6 +39,20 @@ func TestFlagsReachTheNodeLoop(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, nodeOptions(o, "exec", 9)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestFlagsReachTheImageCaches(t *testing.T) {
+	o, err := parse(t, "--image-pull-policy=Always", "--image-pull-deadline-duration=7m", "--image-cache-refresh-frequency=0s", "--service-account-name=puller")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := observe.Defaults{PullPolicy: corev1.PullAlways, PullDeadline: 7 * time.Minute, ServiceAccount: "puller"}
+	if got := cacheDefaults(o); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := cacheDefaults(valid()).RefreshInterval; got != 15*time.Minute {
+		t.Errorf("refreshed every %s, want the original's 15m", got)
 	}
 }
 
