@@ -27,7 +27,7 @@ func (r *Reconciler) apply(ctx context.Context, seen *observed, decision plan.No
 	again := decision.RequeueAfter
 	for _, job := range seen.damaged {
 		log.FromContext(ctx).Info("deleting a Job whose annotations cannot be read", "namespace", job.Namespace, "job", job.Name)
-		if err := r.deleteJob(ctx, job); err != nil {
+		if err := r.deleteJob(ctx, job, metav1.DeletePropagationBackground); err != nil {
 			return again, err
 		}
 	}
@@ -51,7 +51,7 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, action plan.Action
 		return 0, r.writeRecord(ctx, seen, a.Status)
 	case plan.DeleteJob:
 		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, UID: a.UID}}
-		return 0, r.deleteJob(ctx, job)
+		return 0, r.deleteJob(ctx, job, propagation(a.Foreground))
 	case plan.CreateJob:
 		return r.createJob(ctx, seen, &a.Spec)
 	default:
@@ -90,13 +90,19 @@ func newNodeCache(node *plan.Node, status v1alpha2.NodeCacheStatus) *v1alpha2.No
 	}
 }
 
-// deleteJob deletes a Job of this uid and, in the background, its pods.
-func (r *Reconciler) deleteJob(ctx context.Context, job *batchv1.Job) error {
+func propagation(foreground bool) metav1.DeletionPropagation {
+	if foreground {
+		return metav1.DeletePropagationForeground
+	}
+	return metav1.DeletePropagationBackground
+}
+
+// deleteJob deletes a Job of this uid and its pods.
+func (r *Reconciler) deleteJob(ctx context.Context, job *batchv1.Job, pods metav1.DeletionPropagation) error {
 	if job.DeletionTimestamp != nil {
 		return nil
 	}
-	err := r.Client.Delete(ctx, job, client.Preconditions{UID: &job.UID},
-		client.PropagationPolicy(metav1.DeletePropagationBackground))
+	err := r.Client.Delete(ctx, job, client.Preconditions{UID: &job.UID}, client.PropagationPolicy(pods))
 	return client.IgnoreNotFound(wrap(err, "delete Job"))
 }
 

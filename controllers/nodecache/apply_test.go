@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
@@ -31,6 +32,9 @@ type server struct {
 	record *v1alpha2.NodeCache
 	caches []v1alpha2.ImageCache
 	jobs   []batchv1.Job
+
+	// replaced is added to the uid of the Node that is read.
+	replaced types.UID
 
 	created, deleted []string
 	lists            int
@@ -54,7 +58,13 @@ func (s *server) Update(_ context.Context, obj client.Object, _ ...client.Update
 }
 
 func (s *server) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
-	s.record.DeepCopyInto(obj.(*v1alpha2.NodeCache))
+	switch obj := obj.(type) {
+	case *corev1.Node:
+		fixture.Node("n").DeepCopyInto(obj)
+		obj.UID += s.replaced
+	case *v1alpha2.NodeCache:
+		s.record.DeepCopyInto(obj)
+	}
 	return nil
 }
 
@@ -141,6 +151,15 @@ func TestRemovalIsCalledOff(t *testing.T) {
 	}
 	if wait, err := r.createJob(t.Context(), o, pullOf(o, plan.JobPull)); wait != 0 || err != nil || len(s.created) != 1 {
 		t.Errorf("a pull has to wait, too: %s, %v", wait, err)
+	}
+}
+
+// A machine that took the name of the node is not touched.
+func TestRemovalFromAReplacedNode(t *testing.T) {
+	s := server{replaced: "-new"}
+	r, o := removing(&s)
+	if _, err := r.createJob(t.Context(), o, removalOf(o)); err != nil || len(s.created) > 0 {
+		t.Errorf("created %v, %v", s.created, err)
 	}
 }
 

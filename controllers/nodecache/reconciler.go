@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -101,7 +102,7 @@ func (r *Reconciler) forget(ctx context.Context, node string) error {
 		return fmt.Errorf("list Jobs: %w", err)
 	}
 	for i := range list.Items {
-		if err := r.deleteJob(ctx, &list.Items[i]); err != nil {
+		if err := r.deleteJob(ctx, &list.Items[i], metav1.DeletePropagationBackground); err != nil {
 			return err
 		}
 	}

@@ -6,20 +6,29 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/observe"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 // stillUnwanted tells whether nobody wants the images that a Job is to remove,
-// by all ImageCaches there are: read from the API server without a resource
-// version, so that what somebody has just asked for is seen. An informer may be
-// behind by any time, and what is removed is gone.
+// by all ImageCaches there are and the labels the node has: read from the API
+// server without a resource version, so that what somebody has just asked for
+// is seen. An informer may be behind by any time, and what is removed is gone.
 func (r *Reconciler) stillUnwanted(ctx context.Context, seen *observed, spec *plan.JobSpec) (bool, error) {
 	var caches v1alpha2.ImageCacheList
 	if err := r.Reader.List(ctx, &caches); err != nil {
 		return false, fmt.Errorf("list ImageCaches before a removal: %w", err)
 	}
-	return plan.StillUnwanted(&seen.input.Node, seen.input.Record.NodeCacheStatus, r.Caches.Of(caches.Items), spec,
+	var node corev1.Node
+	if err := r.Reader.Get(ctx, client.ObjectKey{Name: seen.input.Node.Name}, &node); err != nil {
+		return false, fmt.Errorf("get Node before a removal: %w", err)
+	}
+	now := observe.NodeBrief(&node)
+	return now.UID == seen.input.Node.UID && plan.StillUnwanted(&now, seen.input.Record.NodeCacheStatus, r.Caches.Of(caches.Items), spec,
 		seen.input.Options, seen.input.Now), nil
 }
 

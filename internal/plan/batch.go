@@ -169,12 +169,12 @@ func (d *nodePlan) classifyCached(want *Want, rec *v1alpha2.ImageRecord) class {
 	}
 	every := refreshEvery(want)
 	switch {
+	case rec.Due == v1alpha2.DueVerify:
+		return verify
 	case rec.Attempts > 0:
 		return d.dueIn(retryAt(rec, d.in.Node.UID).Sub(d.in.Now), again)
 	case rec.Due == v1alpha2.DuePull:
 		return refresh
-	case rec.Due == v1alpha2.DueVerify:
-		return verify
 	case again == refresh && every > 0:
 		// Not by image: what was pulled together is due together.
 		seed := string(d.in.Node.UID) + rec.Time.UTC().Format(time.RFC3339)

@@ -24,9 +24,14 @@ func (d *nodePlan) followClaims() {
 		d.followRecord(&d.ledger.status.Images[i])
 	}
 	d.dropSettled()
+	known := map[types.UID]bool{}
+	for i := range d.ledger.status.Claims {
+		known[d.ledger.status.Claims[i].UID] = true
+	}
 	for i := range d.wants {
-		if d.ledger.get(d.wants[i].Key) != nil {
+		if rec := d.ledger.get(d.wants[i].Key); rec != nil {
 			d.addClaims(d.wants[i].Key, d.wants[i].Claimants)
+			d.catchUp(rec, d.wants[i].Claimants, known)
 		}
 	}
 	d.ledger.pruneClaims(d.wantsAny)
@@ -48,6 +53,17 @@ func (d *nodePlan) addClaims(key Key, claimants []*Cache) {
 		if rec := d.ledger.get(key); !slices.Contains(rec.Claims, claim.ID) {
 			rec.Claims = append(rec.Claims, claim.ID)
 			d.ledger.changed = true
+		}
+	}
+}
+
+// catchUp marks an image that was there before a claimant that is new here
+// asked for a refresh: its claim begins with that refresh accepted.
+func (d *nodePlan) catchUp(rec *v1alpha2.ImageRecord, claimants []*Cache, known map[types.UID]bool) {
+	for _, c := range claimants {
+		refreshed := c.Operation.Kind == OperationRefresh && rec.Time.Time.Before(c.Operation.Time)
+		if refreshed && !known[c.UID] && rec.State == v1alpha2.ImageStateCached && rec.Due == "" {
+			rec.Due = d.dueOf(rec)
 		}
 	}
 }

@@ -46,6 +46,9 @@ type WriteRecord struct{ Status v1alpha2.NodeCacheStatus }
 type DeleteJob struct {
 	Namespace, Name string
 	UID             types.UID
+	// Foreground keeps the Job until its pods are gone: its kubelet may still
+	// work on a pod that no informer has shown yet.
+	Foreground bool
 }
 
 // CreateJob creates a Job when the cluster-wide cap leaves room for it.

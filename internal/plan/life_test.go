@@ -359,3 +359,16 @@ func TestStillUnwanted(t *testing.T) {
 		}
 	}
 }
+
+// An image that another ImageCache brought is refreshed too, for a claimant
+// that is new on the node and asked for it.
+func TestRefreshOfWhatAnotherBrought(t *testing.T) {
+	other, c := cache("other", "x"), cache("c", "x")
+	c.Operation = Operation{Kind: OperationRefresh, ID: 7, Generation: 1, Time: ago(time.Minute)}
+	c.Lists[0].Images[0].Policy = corev1.PullAlways
+	l := newLife(t, record(cached("x")).claimed(1, other), other, c)
+	l.wantJob(l.step(0), "pull", "x")
+	c.Operation.Time = ago(2 * time.Hour) // the image came after it
+	l = newLife(t, record(cached("x")).claimed(1, other), other, c)
+	l.wantJob(l.step(0))
+}

@@ -131,7 +131,7 @@ func (d *nodePlan) deleteJob(j *Job, why string) {
 		return
 	}
 	d.notef("delete Job %d: %s", j.Sequence, why)
-	d.act(DeleteJob{Namespace: j.Namespace, Name: j.Name, UID: j.UID})
+	d.act(DeleteJob{Namespace: j.Namespace, Name: j.Name, UID: j.UID, Foreground: j.podUnseen()})
 }
 
 // tellEarly notes the failures that events tell of while other images of the
@@ -202,7 +202,7 @@ func (d *nodePlan) hold(key Key, j *Job) {
 		return // followClaims does it; or the ImageCache is gone and the image stays
 	}
 	rec := d.ledger.get(key)
-	if rec == nil && !j.Attempt.Started.IsZero() {
+	if rec == nil && j.Attempt.Refused == nil {
 		rec = d.ledger.put(key)
 		rec.State, rec.Time = v1alpha2.ImageStateDeferred, metav1.NewTime(d.in.Now)
 	}

@@ -23,7 +23,7 @@ func (d *nodePlan) settleJobs() {
 			d.judge(j)
 		case d.ending(j):
 		default:
-			busy = j.PodRunning
+			busy = j.PodRunning || j.podUnseen()
 			if !d.in.Options.RetainJobs || !j.Finished {
 				d.deleteJob(j, "its outcome is recorded")
 			}
@@ -34,6 +34,11 @@ func (d *nodePlan) settleJobs() {
 	}
 	d.forgetSlow()
 	d.forgetOpen()
+}
+
+// podUnseen tells whether the Job may have a pod that no informer has shown.
+func (j *Job) podUnseen() bool {
+	return j.Attempt.Started.IsZero() && !j.Finished && !j.Gone
 }
 
 // occupy counts a Job that the kubelet may still work on.

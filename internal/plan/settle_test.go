@@ -88,3 +88,22 @@ func TestRetainedJobs(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A Job that is deleted before it ended holds its node until its pods are gone,
+// whether an informer has shown one or not.
+func TestDeletedJobHoldsTheNode(t *testing.T) {
+	c := cache("c", "a")
+	l := newLife(t, record(cached("x")).claimed(1, c), edited(c))
+	j := jobFor(c, time.Second, "a")
+	j.PodRunning, j.Attempt.Started = false, time.Time{}
+	l.in.Jobs = []Job{j}
+	l.wantJob(l.step(0))
+	l.want(map[string]string{"x": "Removing ", "a": "Removing "})
+	if d := Decide(l.in); len(d.Actions) != 1 || !d.Actions[0].(DeleteJob).Foreground {
+		t.Fatalf("%+v", d.Actions)
+	}
+	l.in.Jobs[0].Deleting = true
+	l.wantJob(l.step(0))
+	l.in.Jobs = nil
+	l.wantJob(l.step(0), "remove", "a", "x")
+}

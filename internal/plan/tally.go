@@ -127,7 +127,7 @@ func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord,
 		return pairCached, rec
 	case rec != nil && (rec.State == v1alpha2.ImageStateFailed || rec.State == v1alpha2.ImageStateCached) && !outdated(view.Record, cache):
 		return pairFailed, rec
-	case view.InFlight[key]:
+	case view.InFlight[key] && view.Node.Unavailable != v1alpha2.WaitingNotReady:
 		return pairPulling, rec
 	case blocked != "" || nodeRefuses(view):
 		return pairWaiting, rec

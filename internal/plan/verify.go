@@ -125,7 +125,10 @@ func (d *nodePlan) noteVerified(key Key, result outcome.Image) {
 	}
 	switch result.Kind {
 	case outcome.Pulled:
-		rec.Due, rec.Vanished, rec.Attempts, rec.Reason, rec.Message = "", 0, 0, "", ""
+		rec.Due, rec.Vanished = "", 0
+		if d.dueOf(rec) != v1alpha2.DuePull { // else what failed was its pull
+			rec.Attempts, rec.Reason, rec.Message = 0, "", ""
+		}
 		d.learnListLimit(rec)
 		d.ledger.changed = true
 	case outcome.Absent:

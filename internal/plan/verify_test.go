@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
@@ -117,4 +118,19 @@ func TestWipedRuntime(t *testing.T) {
 	if jobs > 10 {
 		t.Errorf("%d Jobs", jobs)
 	}
+}
+
+// An image whose refresh fails is verified like any other; that it is there
+// does not mean that its refresh was fine.
+func TestVerificationOfAFailedRefresh(t *testing.T) {
+	c := cache("c", "x")
+	c.Lists[0].Images[0].Policy = corev1.PullAlways
+	x := cached("x")
+	x.Attempts, x.Reason, x.Due = 3, v1alpha2.ReasonImageNotFound, v1alpha2.DueVerify
+	x.Time = metav1.NewTime(now)
+	l := newLife(t, record(x).claimed(1, c), c)
+	check := l.step(0)
+	l.wantJob(check, "verify", "x")
+	l.finish(check, pulled)
+	l.want(map[string]string{"x": "Cached ImageNotFound"})
 }
