@@ -28,8 +28,9 @@ func NodeChanged() predicate.Predicate {
 
 // decisive is what decides about pulls, but for labels and taints.
 type decisive struct {
-	uid, unavailable, kubelet, runtime string
-	images                             uint64
+	uid, unavailable, kubelet, runtime, socket, boot string
+	diskPressure                                     bool
+	images                                           uint64
 }
 
 func nodeDecides(node *corev1.Node) decisive {
@@ -37,7 +38,11 @@ func nodeDecides(node *corev1.Node) decisive {
 		uid: string(node.UID), unavailable: plan.Unavailable(node),
 		kubelet: node.Status.NodeInfo.KubeletVersion,
 		runtime: node.Status.NodeInfo.ContainerRuntimeVersion,
+		socket:  node.Annotations[v1alpha2.AnnotationCRISocket],
+		boot:    node.Status.NodeInfo.BootID,
 		images:  imagesHash(node.Status.Images),
+
+		diskPressure: diskPressure(node.Status.Conditions),
 	}
 }
 

@@ -109,10 +109,25 @@ func TestNodeChanged(t *testing.T) {
 		"images":   {func(n *corev1.Node) { n.Status.Images = nil }, true},
 		"runtime":  {func(n *corev1.Node) { n.Status.NodeInfo.ContainerRuntimeVersion = "containerd://9" }, true},
 		"replaced": {func(n *corev1.Node) { n.UID = "other" }, true},
+		"restart":  {func(n *corev1.Node) { n.Status.NodeInfo.BootID = "other" }, true},
+		"socket": {func(n *corev1.Node) {
+			n.Annotations = map[string]string{v1alpha2.AnnotationCRISocket: "/run/x.sock"}
+		}, true},
 	} {
 		if got := passes(tc.edit); got != tc.want {
 			t.Errorf("%s: passes %v, want %v", name, got, tc.want)
 		}
+	}
+}
+
+// Disk pressure decides also where a node is closed for another reason.
+func TestDiskPressureOfACordonedNode(t *testing.T) {
+	old := fixture.Node("n")
+	old.Spec.Unschedulable = true
+	now := old.DeepCopy()
+	now.Status.Conditions = append(now.Status.Conditions, corev1.NodeCondition{Type: corev1.NodeDiskPressure, Status: corev1.ConditionTrue})
+	if !NodeChanged().Update(event.UpdateEvent{ObjectOld: old, ObjectNew: now}) {
+		t.Error("its end would not be noticed")
 	}
 }
 
