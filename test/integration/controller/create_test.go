@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
@@ -183,41 +182,6 @@ func TestTwoReplicasOneLeader(t *testing.T) {
 	if again := w.repeated(); len(again) > 0 {
 		t.Errorf("pulled again: %v", again)
 	}
-}
-
-// TestIdleControllerWritesNothing compares the resourceVersion of the whole
-// store: any write to any object would move it.
-func TestIdleControllerWritesNothing(t *testing.T) {
-	addNode(t, "n1")
-	startWorker(t, 50*time.Millisecond)
-	start(t, options())
-	for range 5 {
-		awaitSucceeded(t, addCache(t, fixture.WithImages(nil, nginx, redis)))
-	}
-	awaitNoJobs(t)
-	time.Sleep(2 * time.Second) // the last status writes and Events
-	before := versions(t)
-	time.Sleep(4 * time.Second)
-	if after := versions(t); !slices.Equal(before, after) {
-		t.Errorf("something was written:\nbefore %v\nafter  %v", before, after)
-	}
-}
-
-// versions returns the resourceVersions of all objects of ours, and Events.
-func versions(t *testing.T) []string {
-	t.Helper()
-	var out []string
-	for _, list := range []client.ObjectList{&v1alpha2.ImageCacheList{}, &v1alpha2.NodeCacheList{}, &batchv1.JobList{}, &eventsv1.EventList{}} {
-		if err := cp.Client.List(t.Context(), list); err != nil {
-			t.Fatal(err)
-		}
-		_ = meta.EachListItem(list, func(obj runtime.Object) error {
-			accessor, err := meta.Accessor(obj)
-			out = append(out, fmt.Sprintf("%T/%s@%s", obj, accessor.GetName(), accessor.GetResourceVersion()))
-			return err
-		})
-	}
-	return out
 }
 
 func progress(p string) func(*v1alpha2.ImageCacheStatus) bool {

@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -25,6 +26,9 @@ import (
 	"github.com/kubefledged/kubefledged-operator/internal/fixture"
 	"github.com/kubefledged/kubefledged-operator/internal/fixture/controlplane"
 )
+
+// removalNamespace is that of a controller in the namespace default.
+const removalNamespace = "default-node"
 
 var cp *controlplane.ControlPlane
 
@@ -41,6 +45,11 @@ func (p prepared) Run() int {
 	var err error
 	if user, err = cp.User("controller", shippedRules()); err != nil {
 		klog.ErrorS(err, "cannot make the controller's user")
+		return 1
+	}
+	removals := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: removalNamespace}}
+	if err := cp.Client.Create(context.Background(), removals); err != nil {
+		klog.ErrorS(err, "cannot make the namespace for removals")
 		return 1
 	}
 	return p.m.Run()
