@@ -1,0 +1,108 @@
+// Command reliability writes docs/reliability.md from what the scenarios of
+// `make e2e-full` have reported.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
+)
+
+func main() {
+	commit := flag.String("commit", "unknown", "of the run")
+	flag.Parse()
+	if err := run(*commit, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "reliability:", err)
+		os.Exit(1)
+	}
+}
+
+func run(commit string, in io.Reader, out io.Writer) error {
+	faults, err := lab.ReadFaults(in)
+	if err != nil {
+		return err
+	}
+	if len(faults) == 0 {
+		return fmt.Errorf("nothing was reported; see %s", lab.ReportVariable)
+	}
+	_, err = io.WriteString(out, page(commit, faults))
+	return err
+}
+
+// head is what stands above the tables.
+const head = `# Reliability
+
+What was done to a running KubeFledged on real nodes, what should have come of it, and what was seen. This page is written by ` + "`make evidence`" + ` from what the scenarios of ` + "`make e2e-full`" + ` report; do not edit it. It is of commit %s: %d faults, %s.
+
+The nodes run kubelet, containerd and kube-proxy as any node does ([how](../test/cluster/README.md)), on one machine with two cores, so seconds are noisy. Whether an image is on a node is asked of its runtime (CRI ListImages), and what was fetched is counted in the registry's log (blob GETs), never in our own status. The scenarios are in [test/e2e](../test/e2e); ` + "`sudo make e2e RUN=Name`" + ` runs one.
+`
+
+func page(commit string, faults []lab.Fault) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, head, commit, len(faults), verdict(faults))
+	for _, scenario := range scenarios(faults) {
+		fmt.Fprintf(&b, "\n## %s\n\n| done | expected | seen | |\n|---|---|---|---|\n", scenario)
+		for _, f := range faults {
+			if name(f) == scenario {
+				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(f.Injected), cell(f.Expected), seen(f), result(f))
+			}
+		}
+	}
+	return b.String()
+}
+
+// name of the scenario without the case of its table.
+func name(f lab.Fault) string {
+	name, _, _ := strings.Cut(f.Scenario, "/")
+	return name
+}
+
+// scenarios returns the names in the order of the run.
+func scenarios(faults []lab.Fault) []string {
+	var names []string
+	known := map[string]bool{}
+	for _, f := range faults {
+		if n := name(f); !known[n] {
+			names, known[n] = append(names, n), true
+		}
+	}
+	return names
+}
+
+func verdict(faults []lab.Fault) string {
+	failed := 0
+	for _, f := range faults {
+		if !f.Passed {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return "all as expected"
+	}
+	return fmt.Sprintf("%d not as expected", failed)
+}
+
+func result(f lab.Fault) string {
+	if f.Passed {
+		return "ok"
+	}
+	return "**failed**"
+}
+
+func seen(f lab.Fault) string {
+	cells := make([]string, len(f.Seen))
+	for i, line := range f.Seen {
+		cells[i] = cell(line)
+	}
+	return strings.Join(cells, "<br>")
+}
+
+// cell makes text that a table row can hold.
+func cell(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;").Replace(text)
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPage(t *testing.T) {
+	const reported = `{"scenario":"TestB/one","injected":"a | b","expected":"c","seen":["5s","<x>"],"passed":true}
+{"scenario":"TestA","injected":"d","expected":"e","passed":false}
+{"scenario":"TestB/two","injected":"f","expected":"g","seen":["h\ni"],"passed":true}
+`
+	var out strings.Builder
+	if err := run("abc", strings.NewReader(reported), &out); err != nil {
+		t.Fatal(err)
+	}
+	intro, tables, _ := strings.Cut(out.String(), "\n## ")
+	if !strings.Contains(intro, "commit abc: 3 faults, 1 not as expected") {
+		t.Errorf("the intro is %s", intro)
+	}
+	want := `TestB
+
+| done | expected | seen | |
+|---|---|---|---|
+| a \| b | c | 5s<br>&lt;x&gt; | ok |
+| f | g | h i | ok |
+
+## TestA
+
+| done | expected | seen | |
+|---|---|---|---|
+| d | e |  | **failed** |
+`
+	if diff := cmp.Diff(want, tables); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A run that reported nothing must not leave an empty page.
+func TestNothingReported(t *testing.T) {
+	if err := run("abc", strings.NewReader(""), &strings.Builder{}); err == nil {
+		t.Error("no error")
+	}
+	if err := run("abc", strings.NewReader("{"), &strings.Builder{}); err == nil {
+		t.Error("no error for what is no report")
+	}
+}
