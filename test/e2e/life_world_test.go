@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -54,8 +55,27 @@ func (w *world) watchJobs() *jobLog {
 		}
 	}()
 	w.Cleanup(watch.Stop)
+	w.T.Cleanup(func() { log.explain(w) }) // before anything is undone
 	return log
 }
+
+// explain prints, after a failure, the Jobs there were and what is recorded.
+func (l *jobLog) explain(w *world) {
+	if !w.Failed() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, job := range slices.SortedFunc(maps.Values(l.jobs), byCreation) {
+		a := job.Annotations
+		w.Logf("Job %s, %s: %s %s on %s, %s", job.Name, job.CreationTimestamp.Format(time.TimeOnly), a[v1alpha2.AnnotationSequence],
+			a[v1alpha2.AnnotationOperation], a[v1alpha2.AnnotationNode], a[v1alpha2.AnnotationImages])
+	}
+	output, err := cluster.Kubectl(context.Background(), "get", "nodecaches", "-o", "yaml")
+	w.Logf("NodeCaches (error: %v)\n%s", err, output)
+}
+
+func byCreation(a, b *batchv1.Job) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) }
 
 // with returns the Jobs of an operation that had the image, on one node or,
 // for "", on any, oldest first.
@@ -68,7 +88,7 @@ func (l *jobLog) with(operation, node, image string) (found []*batchv1.Job) {
 			found = append(found, job)
 		}
 	}
-	slices.SortFunc(found, func(a, b *batchv1.Job) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	slices.SortStableFunc(found, byCreation)
 	return found
 }
 
