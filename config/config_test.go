@@ -94,6 +94,7 @@ func TestRightsOfTheController(t *testing.T) {
 		"kubefledged.io/nodecaches":         "get list watch create update delete",
 		"/nodes":                            "get list watch",
 		"/pods":                             "get list watch",
+		"/namespaces":                       "get", // is that of a deleted ImageCache going, too?
 		"batch/jobs":                        "get list watch create delete",
 		"/events":                           "list", // the kubelet's words
 		"events.k8s.io/events":              "create patch",

@@ -67,6 +67,9 @@ func ownedByCache(operation string, spec *plan.JobSpec, opts *Options) *batchv1.
 	job.Labels[v1alpha2.LabelImageCache] = LabelValue(spec.Owner.Name)
 	job.Annotations[v1alpha2.AnnotationImageCache] = spec.Owner.Namespace + "/" + spec.Owner.Name
 	job.Annotations[v1alpha2.AnnotationMethod] = string(spec.Node.Method)
+	if spec.Owner.Selectors != "" {
+		job.Annotations[v1alpha2.AnnotationSelectors] = spec.Owner.Selectors
+	}
 	setPod(job, podSpec(spec, opts))
 	return job
 }

@@ -33,11 +33,13 @@ func Parse(job *batchv1.Job) (plan.Job, error) {
 		Owner:    owner(job, what, note),
 		Sequence: sequence(text(job, v1alpha2.AnnotationSequence, note), note),
 		Identity: text(job, v1alpha2.AnnotationIdentity, note),
-		Images:   images(text(job, v1alpha2.AnnotationImages, note), note),
-		Deadline: deadline(text(job, v1alpha2.AnnotationDeadline, note), note),
-		Created:  job.CreationTimestamp.Time,
-		Deleting: job.DeletionTimestamp != nil,
-		Finished: Finished(job),
+		// Not there in Jobs of earlier versions.
+		Selectors: job.Annotations[v1alpha2.AnnotationSelectors],
+		Images:    images(text(job, v1alpha2.AnnotationImages, note), note),
+		Deadline:  deadline(text(job, v1alpha2.AnnotationDeadline, note), note),
+		Created:   job.CreationTimestamp.Time,
+		Deleting:  job.DeletionTimestamp != nil,
+		Finished:  Finished(job),
 	}
 	checkContainers(job, &parsed, note)
 	if len(errs) > 0 {

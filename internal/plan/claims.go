@@ -30,8 +30,8 @@ func (d *nodePlan) followClaims() {
 	}
 	for i := range d.wants {
 		if rec := d.ledger.get(d.wants[i].Key); rec != nil {
-			d.addClaims(d.wants[i].Key, d.wants[i].Claimants)
-			d.catchUp(rec, d.wants[i].Claimants, known)
+			added := d.addClaims(rec, d.wants[i].Claimants)
+			d.catchUp(rec, added, known)
 		}
 	}
 	d.ledger.pruneClaims(d.wantsAny)
@@ -43,26 +43,31 @@ func (d *nodePlan) wantsAny(uid types.UID) bool {
 	return cache != nil && slices.ContainsFunc(d.wants, func(w Want) bool { return slices.Contains(w.Claimants, cache) })
 }
 
-func (d *nodePlan) addClaims(key Key, claimants []*Cache) {
+// addClaims adds the claims of those who want an image, and returns whose were
+// not there.
+func (d *nodePlan) addClaims(rec *v1alpha2.ImageRecord, claimants []*Cache) (added []*Cache) {
 	for _, cache := range claimants {
 		claim := d.ledger.claimOf(cache)
 		if claim.Selectors != cache.Selectors {
 			claim.Selectors = cache.Selectors
 			d.ledger.changed = true
 		}
-		if rec := d.ledger.get(key); !slices.Contains(rec.Claims, claim.ID) {
+		if !slices.Contains(rec.Claims, claim.ID) {
 			rec.Claims = append(rec.Claims, claim.ID)
 			d.ledger.changed = true
+			added = append(added, cache)
 		}
 	}
+	return added
 }
 
-// catchUp marks an image that was there before a claimant that is new here
-// asked for a refresh: its claim begins with that refresh accepted.
-func (d *nodePlan) catchUp(rec *v1alpha2.ImageRecord, claimants []*Cache, known map[types.UID]bool) {
-	for _, c := range claimants {
+// catchUp marks an image that was there before a refresh, for those who asked
+// for it and claim the image only now: marks go to what is claimed.
+func (d *nodePlan) catchUp(rec *v1alpha2.ImageRecord, added []*Cache, known map[types.UID]bool) {
+	for _, c := range added {
 		refreshed := c.Operation.Kind == OperationRefresh && rec.Time.Time.Before(c.Operation.Time)
-		if refreshed && !known[c.UID] && rec.State == v1alpha2.ImageStateCached && rec.Due == "" {
+		now := d.refreshed[c.UID] || !known[c.UID]
+		if refreshed && now && rec.State == v1alpha2.ImageStateCached && rec.Due == "" {
 			rec.Due = d.dueOf(rec)
 		}
 	}
@@ -259,6 +264,7 @@ func (d *nodePlan) acceptOperations() {
 		if cache.Operation.Kind == OperationRefresh {
 			d.forget(func(c *Cache) bool { return c.UID == claim.UID })
 			d.markRefresh(claim.ID)
+			d.refreshed[claim.UID] = true
 		}
 	}
 }

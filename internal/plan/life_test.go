@@ -248,32 +248,6 @@ func TestAutomaticRefresh(t *testing.T) {
 	l.wantJob(l.step(20 * time.Hour))
 }
 
-func TestRelabeledNodeKeepsItsImagesForAWhile(t *testing.T) {
-	c := cache("c", "x").with(func(c *Cache) { c.Selectors = "s1" })
-	c.Lists[0].Selects = pool("a")
-	l := newLife(t, record(cached("x")).claimed(1, c), c)
-	l.wantJob(l.step(0)) // takes in the selectors
-	l.in.Node.Labels = map[string]string{"pool": "b"}
-	l.wantJob(l.step(time.Minute))
-	l.wantJob(l.step(9 * time.Minute))
-	l.in.Node.Labels = map[string]string{"pool": "a"}
-	l.wantJob(l.step(time.Minute))
-	l.want(map[string]string{"x": "Cached "})
-	l.in.Node.Labels = map[string]string{"pool": "b"}
-	l.wantJob(l.step(time.Minute))
-	l.wantJob(l.step(10*time.Minute), "remove", "x")
-}
-
-func TestEditOfTheSelectorRemovesAtOnce(t *testing.T) {
-	c := cache("c", "x").with(func(c *Cache) { c.Selectors = "s1" })
-	l := newLife(t, record(cached("x")).claimed(1, c), c)
-	l.wantJob(l.step(0))
-	next := edited(c, "x").with(func(c *Cache) { c.Selectors = "s2" })
-	next.Lists[0].Selects = pool("b")
-	l.in.Caches = []*Cache{next}
-	l.wantJob(l.step(0), "remove", "x")
-}
-
 func TestDeletionPolicy(t *testing.T) {
 	c := cache("c", "x")
 	leaving := c.with(func(c *Cache) { c.Deleting = true })
@@ -288,6 +262,26 @@ func TestDeletionPolicy(t *testing.T) {
 	l.wantJob(l.step(0), "remove", "x")
 	l.in.Caches = nil // the object goes, the removal goes on
 	l.wantJob(l.step(0), "remove", "x")
+}
+
+// What is gone is gone, whatever else a record says of it.
+func TestRemovedDropsEveryRecord(t *testing.T) {
+	c := cache("c", "x")
+	l := newLife(t, record(cached("x")).claimed(1, c), asked(c, OperationPurge))
+	job := l.step(0)
+	l.in.Caches = []*Cache{c}
+	l.in.Record.Images[0] = cached("x")
+	l.finish(job, removed)
+	l.wantJob(l.step(0), "pull", "x")
+}
+
+// Names of one image may move apart: what was kept for another is tried again.
+func TestSharedIsTriedAgain(t *testing.T) {
+	c := cache("c", "x")
+	l := newLife(t, record(cached("x")).claimed(1, c), asked(c, OperationPurge))
+	l.finish(l.step(0), shared)
+	l.wantJob(l.step(23 * time.Hour))
+	l.wantJob(l.step(6*time.Hour), "remove", "x")
 }
 
 // Two names of one image go one after the other: the first stays while the
@@ -368,6 +362,15 @@ func TestRefreshOfWhatAnotherBrought(t *testing.T) {
 	c.Lists[0].Images[0].Policy = corev1.PullAlways
 	l := newLife(t, record(cached("x")).claimed(1, other), other, c)
 	l.wantJob(l.step(0), "pull", "x")
+	// Known for another image, and the refresh is new to the node.
+	y := cached("y")
+	y.Claims = []int32{2}
+	c.Lists[0].Images = append(c.Lists[0].Images, images("y")...)
+	l = newLife(t, record(cached("x"), y).claimed(1, other, c), other, c)
+	l.in.Record.Claims[1].Operation = 6
+	l.wantJob(l.step(0), "verify", "y")
+	l.want(map[string]string{"x": "Cached due Pull", "y": "Cached due Verify"})
+	c.Lists[0].Images = c.Lists[0].Images[:1]
 	c.Operation.Time = ago(2 * time.Hour) // the image came after it
 	l = newLife(t, record(cached("x")).claimed(1, other), other, c)
 	l.wantJob(l.step(0))

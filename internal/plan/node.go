@@ -62,12 +62,14 @@ func Decide(in NodeInput) NodeDecision {
 
 // nodePlan is one decision in the making.
 type nodePlan struct {
-	in       NodeInput
-	wants    []Want
-	wanted   map[Key]int
-	caches   map[types.UID]*Cache
-	ledger   *ledger
-	decision NodeDecision
+	in     NodeInput
+	wants  []Want
+	wanted map[Key]int
+	caches map[types.UID]*Cache
+	// refreshed are the ImageCaches whose refresh is accepted with this decision.
+	refreshed map[types.UID]bool
+	ledger    *ledger
+	decision  NodeDecision
 	// pulls is the number of pull Jobs that the kubelet may still work on, but
 	// for the slow one; alone means that it may work on another Job of ours.
 	pulls int
@@ -78,7 +80,7 @@ type nodePlan struct {
 }
 
 func newNodePlan(in NodeInput) *nodePlan {
-	d := &nodePlan{in: in, wants: Wants(&in.Node, in.Caches), wanted: map[Key]int{}, caches: byUID(in.Caches)}
+	d := &nodePlan{in: in, wants: Wants(&in.Node, in.Caches), wanted: map[Key]int{}, caches: byUID(in.Caches), refreshed: map[types.UID]bool{}}
 	for i := range d.wants {
 		d.wanted[d.wants[i].Key] = i
 	}
@@ -212,6 +214,9 @@ func (d *nodePlan) hold(key Key, j *Job) {
 	if id := d.ledger.claimOf(cache).ID; !slices.Contains(rec.Claims, id) {
 		rec.Claims = append(rec.Claims, id)
 		d.ledger.changed = true
+	}
+	if edited := j.Selectors != cache.Selectors; edited && !cache.Deleting && len(rec.Claims) == 1 {
+		d.condemn(rec, rec.Claims) // the claim knows the selectors of now only
 	}
 }
 

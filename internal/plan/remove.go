@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -22,7 +23,8 @@ const (
 	// replaces, and layers that are gone are pulled again.
 	removalPatience = 2 * time.Minute
 	// Waits between tries of a removal: a pod that uses an image may end soon,
-	// or never.
+	// or never; that an image is shared changes rarely.
+	sharedAgain  = 24 * time.Hour
 	removalFirst = 30 * time.Second
 	removalMost  = 30 * time.Minute
 )
@@ -33,8 +35,8 @@ func (l *ledger) noteRemoval(image string, result outcome.Image, now time.Time) 
 	removing := func(rec *v1alpha2.ImageRecord) bool {
 		return rec.Image == image && rec.State == v1alpha2.ImageStateRemoving
 	}
-	if result.Kind == outcome.Removed {
-		l.drop(removing)
+	if result.Kind == outcome.Removed { // whatever else is noted of it: it is gone
+		l.drop(func(rec *v1alpha2.ImageRecord) bool { return rec.Image == image })
 		return
 	}
 	for i := range l.status.Images {
@@ -76,14 +78,16 @@ func (d *nodePlan) removals() (due, along []removal) {
 		}
 		r := removal{rec.Image, rec.Time.Time}
 		wait := d.removalAt(rec).Sub(d.in.Now)
+		if wait > 0 {
+			d.lookAgain(wait)
+		}
 		switch {
+		case wait <= 0:
+			due = append(due, r)
 		case rec.Reason == v1alpha2.ReasonImageShared:
 			along = append(along, r)
-		case wait > 0:
-			d.lookAgain(wait)
-			continue
 		default:
-			due = append(due, r)
+			continue
 		}
 		seen[rec.Image] = true
 	}
@@ -94,6 +98,8 @@ func (d *nodePlan) removals() (due, along []removal) {
 func (d *nodePlan) removalAt(rec *v1alpha2.ImageRecord) time.Time {
 	seed := string(d.in.Node.UID) + rec.Image
 	switch {
+	case rec.Reason == v1alpha2.ReasonImageShared: // its names may have moved apart
+		return rec.Time.Add(jitter(cmp.Or(d.in.Options.VerifyInterval, sharedAgain), seed))
 	case rec.Attempts == 0:
 		return time.Time{}
 	case rec.Reason == v1alpha2.ReasonRemovalDisabled && d.in.Options.RemovalDisabled:

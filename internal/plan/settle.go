@@ -24,7 +24,7 @@ func (d *nodePlan) settleJobs() {
 		case d.ending(j):
 		default:
 			busy = j.PodRunning || j.podUnseen()
-			if !d.in.Options.RetainJobs || !j.Finished {
+			if !d.retained(j) {
 				d.deleteJob(j, "its outcome is recorded")
 			}
 		}
@@ -34,6 +34,15 @@ func (d *nodePlan) settleJobs() {
 	}
 	d.forgetSlow()
 	d.forgetOpen()
+}
+
+// retained tells whether a recorded Job stays until its time to live is over:
+// when it has finished, or will once the Job controller has seen its pod end.
+// One whose kubelet would go on asking a registry does not.
+func (d *nodePlan) retained(j *Job) bool {
+	podEnded := !j.PodRunning && !j.podUnseen() && !j.Gone
+	reported := j.Kind == JobRemove && j.Attempt.Settled && !d.expired(j)
+	return d.in.Options.RetainJobs && (j.Finished || podEnded || reported)
 }
 
 // podUnseen tells whether the Job may have a pod that no informer has shown.

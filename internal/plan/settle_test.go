@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubefledged/kubefledged-operator/internal/outcome"
 )
 
 // flight is a Job of spec that is under way.
@@ -83,8 +85,21 @@ func TestRetainedJobs(t *testing.T) {
 	if diff := cmp.Diff([]string{"create"}, Decide(in).kinds()); diff != "" {
 		t.Error(diff)
 	}
-	in.Jobs[0].Finished = false // in back-off: its kubelet would go on asking
-	if diff := cmp.Diff([]string{"delete", "create"}, Decide(in).kinds()); diff != "" {
+	in.Jobs[0].Finished = false // its pod has ended, the Job controller will see it
+	if diff := cmp.Diff([]string{"create"}, Decide(in).kinds()); diff != "" {
+		t.Error(diff)
+	}
+	in.Jobs[0].Attempt.Started = time.Time{} // no pod
+	if diff := cmp.Diff([]string{"delete"}, Decide(in).kinds()); diff != "" {
+		t.Error(diff)
+	}
+	in.Jobs[0].PodRunning = true // in back-off: its kubelet would go on asking
+	in.Jobs[0].Attempt.Images = []outcome.Image{notFound}
+	if diff := cmp.Diff([]string{"delete"}, Decide(in).kinds()); diff != "" {
+		t.Error(diff)
+	}
+	in.Jobs[0].Kind, in.Jobs[0].Created = JobRemove, now // has told, and ends in a moment
+	if diff := cmp.Diff([]string(nil), Decide(in).kinds()); diff != "" {
 		t.Error(diff)
 	}
 }

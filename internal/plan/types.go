@@ -145,6 +145,8 @@ type Job struct {
 	Sequence int64
 	// Identity of the pulls.
 	Identity string
+	// Selectors is the hash of its owner's selectors when the Job was made.
+	Selectors string
 	// Images are normalised references, in the order of the containers.
 	Images []string
 	// Deadline is the longest one image may take.

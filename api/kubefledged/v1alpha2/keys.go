@@ -44,6 +44,9 @@ const (
 	AnnotationSequence = "kubefledged.io/sequence"
 	// AnnotationIdentity is the pull identity of the Job's images.
 	AnnotationIdentity = "kubefledged.io/pull-identity"
+	// AnnotationSelectors is a hash of the ImageCache's node selectors when the
+	// Job was made.
+	AnnotationSelectors = "kubefledged.io/selectors"
 	// AnnotationImages is a JSON list of the images, in the order of the containers.
 	AnnotationImages = "kubefledged.io/images"
 	// AnnotationMethod is the pull method: image-volume or exec.
