@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,11 +22,12 @@ const (
 // client is patient in a test, and short enough that none outlives a day.
 const stallLimit = 15 * time.Minute
 
-// corruptEvery is the distance of the bytes that corruption changes, the first
-// of a blob among them: every part of a blob that is fetched alone is wrong too.
+// corruptEvery is the distance of the bytes that corruption changes: a download
+// that is taken up again where it broke off is wrong too.
 const corruptEvery = 4096
 
-// errCut ends an answer before its end.
+// errCut ends an answer before its end. net/http then closes the connection: less
+// has been written than Content-Length promised.
 var errCut = errors.New("cut off by rule of the local registry")
 
 // faultyBody is the answer to a request for a blob that may meet a fault on the
@@ -53,22 +55,15 @@ func (f *faultyBody) WriteHeader(status int) {
 
 // Write passes content on until the fault is met.
 func (f *faultyBody) Write(content []byte) (int, error) {
-	if f.statusCode() >= http.StatusMultipleChoices {
-		return f.meter.Write(content)
-	}
-	if f.verdict.Corrupt {
-		return f.advance(f.corrupted(content))
-	}
-	// A rule has one of the two at most.
-	room := max(0, f.verdict.StallAfterBytes+f.verdict.TruncateAfterBytes-f.position)
-	if f.decided || int64(len(content)) <= room {
+	room := max(0, f.verdict.bodyFaultAt()-f.position)
+	if f.decided || int64(len(content)) <= room || f.statusCode() >= http.StatusMultipleChoices {
 		return f.advance(content)
 	}
 	written, err := f.advance(content[:room])
 	if err != nil {
 		return written, err
 	}
-	if err := f.interrupt(); err != nil {
+	if err := f.meet(); err != nil {
 		return written, err
 	}
 	rest, err := f.advance(content[room:])
@@ -80,44 +75,44 @@ func (f *faultyBody) ReadFrom(source io.Reader) (int64, error) {
 	return io.Copy(writerOnly{f}, source)
 }
 
+// advance writes what comes next, with its bytes changed once that is the fault.
 func (f *faultyBody) advance(content []byte) (int, error) {
+	if f.fault == faultCorrupt {
+		content = corrupted(content, f.position-f.verdict.CorruptAfterBytes)
+	}
 	written, err := f.meter.Write(content)
 	f.position += int64(written)
 	return written, err
 }
 
-// interrupt meets the fault. It returns nil when the answer is to go on.
-func (f *faultyBody) interrupt() error {
+// corrupted returns a copy with every byte inverted that corruption changes.
+// position is that of the first byte, counted from where the corruption begins.
+func corrupted(content []byte, position int64) []byte {
+	wrong := bytes.Clone(content)
+	for index := (corruptEvery - position%corruptEvery) % corruptEvery; index < int64(len(wrong)); index += corruptEvery {
+		wrong[index] ^= 0xff
+	}
+	return wrong
+}
+
+// meet meets the fault unless this request is to be spared. It returns nil when
+// the answer is to go on.
+func (f *faultyBody) meet() error {
 	if f.decided = true; !f.verdict.meets() {
+		return nil
+	}
+	if f.verdict.CorruptAfterBytes > 0 {
+		f.fault = faultCorrupt
 		return nil
 	}
 	// What has been sent so far must arrive.
 	if err := http.NewResponseController(f.meter).Flush(); err != nil {
 		return err
 	}
-	err := errCut
-	if f.fault = faultTruncate; f.verdict.StallAfterBytes > 0 {
+	if f.verdict.StallAfterBytes > 0 {
 		f.fault = faultStall
-		err = f.stall()
+		return f.stall()
 	}
-	f.cut = errors.Is(err, errCut)
-	return err
-}
-
-// corrupted returns a copy with every byte inverted that corruption changes,
-// and the content itself when this request is to be spared.
-func (f *faultyBody) corrupted(content []byte) []byte {
-	if !f.decided {
-		if f.decided = true; f.verdict.meets() {
-			f.fault = faultCorrupt
-		}
-	}
-	if f.fault != faultCorrupt {
-		return content
-	}
-	wrong := append([]byte(nil), content...)
-	for index := (corruptEvery - f.position%corruptEvery) % corruptEvery; index < int64(len(wrong)); index += corruptEvery {
-		wrong[index] ^= 0xff
-	}
-	return wrong
+	f.fault = faultTruncate
+	return errCut
 }

@@ -87,7 +87,7 @@ func TestTruncate(t *testing.T) {
 	}
 }
 
-func TestTruncateLeavesOtherAnswersWhole(t *testing.T) {
+func TestOtherAnswersComeWhole(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	url, content := f.blob("cut/app", 1000)
@@ -97,6 +97,10 @@ func TestTruncateLeavesOtherAnswersWhole(t *testing.T) {
 	}
 	if response, _ := f.do(http.MethodHead, url, ""); response.StatusCode != http.StatusOK || response.ContentLength != int64(len(content)) {
 		t.Errorf("asked without content: %s, %d bytes", response.Status, response.ContentLength)
+	}
+	f.setRules(fmt.Sprintf(`[{"repository":"cut","corruptAfterBytes":%d}]`, len(content)))
+	if _, read := f.do(http.MethodGet, url, ""); read != content {
+		t.Error("a blob as long as the limit is corrupted")
 	}
 	f.setRules(`[{"repository":"cut","truncateAfterBytes":1}]`)
 	if _, err := remote.Get(f.reference("cut/app")); err != nil {
@@ -117,13 +121,13 @@ func TestCorrupt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	url, content := f.blob("bad/app", 10_000)
-	f.setRules(`[{"repository":"bad","corrupt":true}]`)
+	f.setRules(`[{"repository":"bad","corruptAfterBytes":10}]`)
 	response, read := f.do(http.MethodGet, url, "")
 	if response.StatusCode != http.StatusOK || response.ContentLength != int64(len(content)) || len(read) != len(content) {
 		t.Fatalf("%s, %d of %d bytes", response.Status, len(read), len(content))
 	}
 	for index := range len(content) {
-		if changed := read[index] != content[index]; changed != (index%4096 == 0) {
+		if changed := read[index] != content[index]; changed != (index%4096 == 10) {
 			t.Fatalf("byte %d is changed: %t", index, changed)
 		}
 	}
@@ -134,11 +138,13 @@ func TestCorrupt(t *testing.T) {
 	if entry := f.lastEntry(2); entry.Status != http.StatusPartialContent || entry.Bytes != int64(len(part)) || entry.Fault != "corrupt" {
 		t.Errorf("log entry %+v", entry)
 	}
-	if image, err := remote.Image(f.reference("bad/app")); err == nil {
-		_, err = image.RawConfigFile()
-		if err == nil || !strings.Contains(err.Error(), "sha256") {
-			t.Errorf("a client that compares digests says %v", err)
-		}
+	f.setRules(`[{"repository":"bad","corruptAfterBytes":1}]`)
+	image, err := remote.Image(f.reference("bad/app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = image.RawConfigFile(); err == nil || !strings.Contains(err.Error(), "sha256") {
+		t.Errorf("a client that compares digests says %v", err)
 	}
 }
 
@@ -157,13 +163,18 @@ func TestStallGoesOnWhenTheRuleIsChanged(t *testing.T) {
 		read, _ := io.ReadAll(body)
 		rest <- string(read)
 	}()
+	quiet := func() {
+		t.Helper()
+		select {
+		case read := <-rest:
+			t.Fatalf("%d bytes more while the rule is in force", len(read))
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	quiet()
 	// The rule still is the first one that matches.
 	f.setRules(`[{"repository":"other","status":500},{"repository":"hang","stallAfterBytes":30000}]`)
-	select {
-	case read := <-rest:
-		t.Fatalf("%d bytes more while the rule is in force", len(read))
-	case <-time.After(200 * time.Millisecond):
-	}
+	quiet()
 	if entries := f.log(""); len(entries) > 0 {
 		t.Errorf("in the log before it has ended: %+v", entries)
 	}
@@ -301,7 +312,7 @@ func TestCorruptTimes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	url, content := f.blob("bad/app", 10_000)
-	f.setRules(`[{"repository":"bad","corrupt":true,"times":1}]`)
+	f.setRules(`[{"repository":"bad","corruptAfterBytes":1,"times":1}]`)
 	if _, read := f.do(http.MethodGet, url, ""); read == content {
 		t.Error("the first answer is right")
 	}

@@ -22,8 +22,6 @@ type meter struct {
 	bytes  int64
 	// fault is what a rule has done to the answer, "" for nothing.
 	fault string
-	// cut is set when the answer ends before its end.
-	cut bool
 	// started is when the first byte of a slowed answer was written.
 	started time.Time
 }

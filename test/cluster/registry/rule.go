@@ -47,8 +47,9 @@ type Rule struct {
 	// TruncateAfterBytes closes the connection there, although Content-Length
 	// has promised more. Blobs that are not longer come as a whole.
 	TruncateAfterBytes int64 `json:"truncateAfterBytes,omitempty"`
-	// Corrupt changes the bytes of blobs, but not their number.
-	Corrupt bool `json:"corrupt,omitempty"`
+	// CorruptAfterBytes changes bytes of a blob from there on, but not their
+	// number. Blobs that are not longer come as they are.
+	CorruptAfterBytes int64 `json:"corruptAfterBytes,omitempty"`
 	// Times is how many requests meet the fault; those after them do not. 0 is
 	// all of them.
 	Times int64 `json:"times,omitempty"`
@@ -83,7 +84,7 @@ func (r Rule) problem() error {
 	if _, err := path.Match(r.Repository, ""); err != nil {
 		return err
 	}
-	if min(r.BytesPerSecond, int64(r.RetryAfter), int64(r.Delay), r.StallAfterBytes, r.TruncateAfterBytes, r.Times) < 0 {
+	if min(r.BytesPerSecond, int64(r.RetryAfter), int64(r.Delay), r.StallAfterBytes, r.TruncateAfterBytes, r.CorruptAfterBytes, r.Times) < 0 {
 		return errors.New("numbers must not be negative")
 	}
 	if r.Status != 0 && (r.Status < 200 || r.Status > 599) {
@@ -117,7 +118,7 @@ func (r Rule) faults() []string {
 		faultRedirect: r.Redirect,
 		faultStall:    r.StallAfterBytes > 0,
 		faultTruncate: r.TruncateAfterBytes > 0,
-		faultCorrupt:  r.Corrupt,
+		faultCorrupt:  r.CorruptAfterBytes > 0,
 	} {
 		if given {
 			names = append(names, name)
@@ -129,7 +130,13 @@ func (r Rule) faults() []string {
 
 // ofBody tells whether the rule's fault is one of a blob's content.
 func (r Rule) ofBody() bool {
-	return r.StallAfterBytes > 0 || r.TruncateAfterBytes > 0 || r.Corrupt
+	return r.bodyFaultAt() > 0
+}
+
+// bodyFaultAt is where in a blob the rule's fault is, 0 for none: a rule has one
+// of the three at most.
+func (r Rule) bodyFaultAt() int64 {
+	return r.StallAfterBytes + r.TruncateAfterBytes + r.CorruptAfterBytes
 }
 
 // matches tells whether the rule is for such content of the repository.

@@ -88,10 +88,6 @@ func (s *Server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	if err := s.log.Add(entry); err != nil {
 		slog.Error("writing the access log", "error", err)
 	}
-	if meter.cut {
-		// The connection is of no use any more, and the client is to see that.
-		panic(http.ErrAbortHandler)
-	}
 }
 
 // entryOf returns what the request and its answer say about themselves.
@@ -157,7 +153,7 @@ func answerInstead(meter *meter, request *http.Request, verdict verdict) bool {
 // bodyOf returns what the content is written to.
 func (s *Server) bodyOf(meter *meter, request *http.Request, verdict verdict) http.ResponseWriter {
 	_, kind := target(request.URL.Path)
-	if kind != Blobs || request.Method != http.MethodGet || !verdict.ofBody() {
+	if kind != Blobs || !verdict.ofBody() {
 		return meter
 	}
 	return &faultyBody{meter: meter, verdict: verdict, stall: func() error { return s.stall(request, verdict.Rule) }}

@@ -232,8 +232,8 @@ func TestWrongRulesAreRefused(t *testing.T) {
 	f := newFixture(t)
 	for _, rules := range []string{
 		`{}`, `[{"repositry":"x"}]`, `[{"repository":"["}]`, `[{"status":42}]`, `[{"bytesPerSecond":-1}]`, `[{"delay":3}]`, `[{"delay":"x"}]`,
-		`[{"kind":"tags"}]`, `[{"times":1}]`, `[{"status":500,"times":-1}]`, `[{"stallAfterBytes":-1}]`, `[{"truncateAfterBytes":-1}]`,
-		`[{"status":500,"redirect":true}]`, `[{"stallAfterBytes":1,"corrupt":true}]`, `[{"kind":"manifests","truncateAfterBytes":1}]`,
+		`[{"kind":"tags"}]`, `[{"times":1}]`, `[{"status":500,"times":-1}]`, `[{"stallAfterBytes":-1}]`, `[{"truncateAfterBytes":-1}]`, `[{"corruptAfterBytes":-1}]`,
+		`[{"status":500,"redirect":true}]`, `[{"stallAfterBytes":1,"corruptAfterBytes":1}]`, `[{"kind":"manifests","truncateAfterBytes":1}]`,
 	} {
 		if response, _ := f.do(http.MethodPut, f.admin+"/rules", rules); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s is answered with %s", rules, response.Status)

@@ -6,12 +6,15 @@ package lab
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -149,9 +152,97 @@ func (c *Cluster) AddNode(ctx context.Context, name string, flags ...string) err
 	return err
 }
 
+// NodeOptions say what a node has that others have not.
+type NodeOptions struct {
+	Labels map[string]string
+	// Taints are written KEY=VALUE:EFFECT or KEY:EFFECT.
+	Taints []string
+	// ImageDisk is the size of a disk for containerd alone, such as "400Mi",
+	// "" for none.
+	ImageDisk string
+	// Kubelet overrides fields of KubeletConfiguration.
+	Kubelet map[string]any
+}
+
+// AddNodeWith adds a node that differs from others and waits until it is ready.
+func (c *Cluster) AddNodeWith(ctx context.Context, name string, options NodeOptions) error {
+	flags := options.flags()
+	if options.Kubelet == nil {
+		return c.AddNode(ctx, name, flags...)
+	}
+	content, err := json.Marshal(options.Kubelet)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "kubefledged-kubelet-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "kubelet.json")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return err
+	}
+	return c.AddNode(ctx, name, append(flags, "--kubelet-config="+file)...)
+}
+
+// flags are those of "localcluster node add" but for the kubelet's, a file.
+func (o NodeOptions) flags() []string {
+	var labels []string
+	for _, key := range slices.Sorted(maps.Keys(o.Labels)) {
+		labels = append(labels, key+"="+o.Labels[key])
+	}
+	return []string{
+		"--labels=" + strings.Join(labels, ","), "--taints=" + strings.Join(o.Taints, ","), "--image-disk=" + o.ImageDisk,
+	}
+}
+
+// WipeNode takes all images and containers from a node's runtime and starts it
+// again. The kubelet and the Node stay.
+func (c *Cluster) WipeNode(ctx context.Context, name string) error {
+	_, err := c.Run(ctx, "node", "wipe", name)
+	return err
+}
+
 // RemoveNode stops a node and deletes its Node.
 func (c *Cluster) RemoveNode(ctx context.Context, name string) error {
 	_, err := c.Run(ctx, "node", "remove", name)
+	return err
+}
+
+// Components that Kill and Start take; the names of a node's are functions.
+const (
+	Etcd              = "etcd"
+	APIServer         = "kube-apiserver"
+	ControllerManager = "kube-controller-manager"
+	Scheduler         = "kube-scheduler"
+	RegistryServer    = "registry"
+)
+
+// Kubelet is the component of that node.
+func Kubelet(node string) string { return "kubelet/" + node }
+
+// Containerd is the component of that node. Its containers outlive it.
+func Containerd(node string) string { return "containerd/" + node }
+
+// Kill ends a component with SIGKILL. Nothing starts it again but Start and
+// Repair.
+func (c *Cluster) Kill(ctx context.Context, component string) error {
+	_, err := c.Run(ctx, "kill", component)
+	return err
+}
+
+// Start starts a component again and waits until it is ready, but not until
+// others have noticed: an API server needs some seconds after etcd is back.
+func (c *Cluster) Start(ctx context.Context, component string) error {
+	_, err := c.Run(ctx, "start", component)
+	return err
+}
+
+// Repair starts whatever has ended, and waits until all components and nodes
+// are ready.
+func (c *Cluster) Repair(ctx context.Context) error {
+	_, err := c.Run(ctx, "up", "--nodes=0")
 	return err
 }
 

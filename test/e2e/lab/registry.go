@@ -18,15 +18,41 @@ import (
 // Registry is the cluster's registry, seen through its administrators' port.
 type Registry struct{ Address string }
 
+// What a Rule can be restricted to.
+const (
+	Manifests = "manifests"
+	Blobs     = "blobs"
+)
+
 // Rule changes how pulls of a repository are answered; the fields are those of
-// the local registry.
+// the local registry, and test/cluster/README.md says what each one does.
 type Rule struct {
-	Repository     string `json:"repository"`
+	Repository string `json:"repository"`
+	// Kind is Manifests or Blobs, "" for both.
+	Kind           string `json:"kind,omitempty"`
 	BytesPerSecond int64  `json:"bytesPerSecond,omitempty"`
 	User           string `json:"user,omitempty"`
 	Password       string `json:"password,omitempty"`
-	Status         int    `json:"status,omitempty"`
+	Delay          Delay  `json:"delay,omitempty"`
+
+	// What follows are faults, of which a rule has one at most. Bytes count
+	// from a blob's beginning, and blobs that are not longer come whole.
+	Status             int   `json:"status,omitempty"`
+	RetryAfter         int   `json:"retryAfter,omitempty"` // seconds
+	Redirect           bool  `json:"redirect,omitempty"`   // to itself, for ever
+	StallAfterBytes    int64 `json:"stallAfterBytes,omitempty"`
+	TruncateAfterBytes int64 `json:"truncateAfterBytes,omitempty"`
+	CorruptAfterBytes  int64 `json:"corruptAfterBytes,omitempty"`
+	// Times is how many requests meet the fault, 0 for all. containerd makes
+	// several in one pull: five for a 429, four for a truncated blob.
+	Times int `json:"times,omitempty"`
 }
+
+// Delay passes before an answer.
+type Delay time.Duration
+
+// MarshalText writes the delay as the registry reads it, such as "1m30s".
+func (d Delay) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // Request is one answered request of the access log.
 type Request struct {
@@ -34,8 +60,13 @@ type Request struct {
 	Remote string    `json:"remote"`
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
-	Status int       `json:"status"`
-	Bytes  int64     `json:"bytes"`
+	// Status is 499 for a client that left before it was answered.
+	Status int `json:"status"`
+	// Bytes of the body that were sent.
+	Bytes int64 `json:"bytes"`
+	// Fault is what a rule did to the answer: status, redirect, stall,
+	// truncate, corrupt, or nothing.
+	Fault string `json:"fault"`
 }
 
 // Client is the address of the node that asked.

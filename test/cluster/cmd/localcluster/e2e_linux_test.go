@@ -65,10 +65,21 @@ func (p program) run(command string, args ...string) string {
 // eventually repeats a command until its output is as wanted.
 func (p program) eventually(want, command string, args ...string) {
 	p.t.Helper()
+	p.until(want, func(output string) bool { return output == want }, command, args...)
+}
+
+// eventuallyHas repeats a command until its output has such a part.
+func (p program) eventuallyHas(part, command string, args ...string) {
+	p.t.Helper()
+	p.until(part, func(output string) bool { return strings.Contains(output, part) }, command, args...)
+}
+
+func (p program) until(want string, satisfied func(string) bool, command string, args ...string) {
+	p.t.Helper()
 	var output string
 	var err error
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
-		if output, err = p.try(command, args...); err == nil && output == want {
+		if output, err = p.try(command, args...); err == nil && satisfied(output) {
 			return
 		}
 	}
@@ -89,6 +100,9 @@ func TestUpDown(t *testing.T) {
 	t.Run("nodes come and go", p.in(nodes))
 	t.Run("components come back", p.in(faults))
 	t.Run("images", p.in(pulls))
+	t.Run("pulls go on without the control plane", p.in(controlPlaneKilled))
+	t.Run("runtimes are wiped", p.in(wiped))
+	t.Run("disks are full", p.in(fullDisk))
 
 	processes, err := cgroups.Processes("/" + network.NamesFor(state).Prefix)
 	if err != nil || len(processes) < 15 {
