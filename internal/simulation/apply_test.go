@@ -148,8 +148,13 @@ func (ps *pass) write(a plan.WriteRecord) {
 func (ps *pass) delete(a plan.DeleteJob) {
 	ps.send(func() error {
 		w := ps.process.world
-		if j, ok := w.api.objects[jobs][a.Namespace+"/"+a.Name].(*job); ok && j.uid == a.UID {
+		j, ok := w.api.objects[jobs][a.Namespace+"/"+a.Name].(*job)
+		if ok && j.uid == a.UID {
 			w.promises.deleting(ps, j)
+			if a.Foreground {
+				w.control.foreground(j)
+				return nil
+			}
 		}
 		return gone(w.api.remove(jobs, a.Namespace+"/"+a.Name, a.UID))
 	})
@@ -251,7 +256,7 @@ func newJob(spec *plan.JobSpec) *job {
 		keep: spec.Keep,
 	}
 	if spec.Owner != nil {
-		j.namespace, j.owner = spec.Owner.Namespace, spec.Owner.UID
+		j.namespace, j.owner, j.selectors = spec.Owner.Namespace, spec.Owner.UID, spec.Owner.Selectors
 	}
 	for _, want := range spec.Images {
 		j.images = append(j.images, want.Image)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
@@ -56,7 +54,7 @@ func (w *world) notIdle() string {
 	}
 	for _, o := range p.informers[caches].list() {
 		c := o.(*cache)
-		if d := plan.Status(p.cacheInput(c)); !equality.Semantic.DeepEqual(d.Status, c.status) {
+		if d := plan.Status(p.cacheInput(c)); !sameStatus(&d.Status, &c.status) {
 			return "the status of " + c.name + " would change"
 		}
 	}

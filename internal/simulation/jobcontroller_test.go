@@ -77,7 +77,7 @@ func (c *jobController) makePod(j *job) {
 // finish notes the end of a Job whose pod has ended or is gone. It is complete
 // when every container has run to its end.
 func (c *jobController) finish(j *job, last *pod) {
-	if now, ok := current(c.world, j); ok && !now.finished {
+	if now, ok := current(c.world, j); ok && !now.finished && !now.deleting {
 		complete := last != nil && last.phase == ended && last.refused == nil
 		c.world.api.patch(j, func(o object) { o.(*job).finished, o.(*job).failed = true, !complete })
 		c.world.after(jobTTL, func() { c.expire(j) })
@@ -123,6 +123,13 @@ func (c *jobController) collectPods(uid types.UID) {
 			c.world.api.patch(p, func(o object) { o.(*pod).deleting = true })
 		}
 	}
+}
+
+// foreground deletes a Job so that it stays until its pods are gone.
+func (c *jobController) foreground(j *job) {
+	c.world.api.patch(j, func(o object) { o.(*job).deleting = true })
+	c.collectPods(j.uid)
+	c.world.after(time.Second, func() { c.finish(j, nil) })
 }
 
 func (c *jobController) collectOrphan(p *pod) {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,12 @@ type node struct {
 	listed   int
 }
 
+// sameButImages tells whether only what the node tells of its images differs.
+func (o *node) sameButImages(other *node) bool {
+	return o.uid == other.uid && o.ready == other.ready && o.cordoned == other.cordoned && o.pressure == other.pressure &&
+		slices.Equal(o.taints, other.taints) && sameMap(o.labels, other.labels)
+}
+
 type cache struct {
 	meta
 	generation int64
@@ -114,6 +121,8 @@ type job struct {
 	identity string
 	images   []string
 	always   []bool
+	// selectors are those of the owner when the Job was made.
+	selectors string
 	// keep are the names that a removal must not touch.
 	keep []string
 	// together is true when one container stands for all images.

@@ -120,15 +120,19 @@ func (p *process) handle(before object, c change) {
 	switch o := c.object.(type) {
 	case *node:
 		p.enqueue(key{name: o.name})
-		p.enqueueCaches()
+		old, _ := before.(*node)
+		if old == nil || c.deleted || !old.sameButImages(o) {
+			p.enqueueCaches(nil, old, o)
+		}
 	case *record:
 		p.enqueue(key{name: o.name})
-		p.enqueueCaches()
+		old, _ := before.(*record)
+		p.enqueueCaches(old, p.node(o.name))
 	case *job:
 		p.pacer.saw(o, c.deleted)
 		p.enqueue(key{name: o.node})
 		if before == nil || c.deleted {
-			p.enqueueCaches()
+			p.enqueueCaches(nil, p.node(o.node))
 		}
 	case *pod:
 		p.enqueue(key{name: o.job.node})
@@ -163,17 +167,23 @@ func decides(old, now *cache) bool {
 		old.operation.ID != now.operation.ID || old.spec.purges != now.spec.purges
 }
 
-// enqueueCaches wakes the status loop, gathered over a moment.
-func (p *process) enqueueCaches() {
+// enqueueCaches wakes the loop of the ImageCaches that a node concerns, in any
+// of these versions, or its record before; gathered over a moment.
+func (p *process) enqueueCaches(before *record, versions ...*node) {
 	for _, o := range p.informers[caches].list() {
-		p.alarm(key{status: true, name: o.key()}, p.debounce())
+		c := o.(*cache)
+		if before.claim(c.uid) != nil || slices.ContainsFunc(versions, func(n *node) bool {
+			return n != nil && (c.selects(n) || p.record(n.name).claim(c.uid) != nil)
+		}) {
+			p.alarm(key{status: true, name: c.key()}, p.debounce())
+		}
 	}
 }
 
 // debounce is how long changes are gathered, as in controllers/imagecache.
 func (p *process) debounce() time.Duration {
 	nodes := len(p.informers[nodes].view)
-	return min(max(time.Duration(nodes)*10*time.Millisecond, 20*time.Millisecond), 5*time.Second)
+	return max(min(max(time.Duration(nodes)*10*time.Millisecond, 20*time.Millisecond), 5*time.Second), p.world.settings.debounce)
 }
 
 func (p *process) enqueue(k key) {

@@ -142,7 +142,7 @@ func (p *promises) admitting(k *kubelet, made *pod) {
 	}
 	for _, pw := range k.work {
 		now, ok := current(p.world, pw.pod)
-		if !ok || now.phase == ended || now.uid == made.uid || now.orphan || p.unseen(now) {
+		if !ok || now.phase == ended || now.uid == made.uid || now.orphan {
 			continue
 		}
 		if now.job.work != plan.JobPull || made.job.work != plan.JobPull {
@@ -180,12 +180,6 @@ func (p *promises) recordIsTrue(old, r *record) {
 	}
 }
 
-// unseen tells whether a pod may not have been heard of, though its Job is gone.
-func (p *promises) unseen(pd *pod) bool {
-	_, ok := current(p.world, pd.job)
-	return !ok && p.world.time().Sub(pd.created) < 15*time.Second
-}
-
 // creating: only what somebody wants is pulled, nothing that is recorded as
 // cached already unless a refresh is due, and only what is ours is removed.
 func (p *promises) creating(ps *pass, j *job) {
@@ -203,7 +197,10 @@ func (p *promises) creating(ps *pass, j *job) {
 		wanted := false
 		for _, o := range ps.caches {
 			c := o.(*cache)
-			wanted = wanted || c.wants(ps.node, image, j.identity) && eligible(c, ps.node)
+			if c.wants(ps.node, image, j.identity) && eligible(c, ps.node) {
+				wanted = true
+				p.pulledFor(ps.node, image, c)
+			}
 		}
 		if !wanted {
 			p.world.breakPromise("Job %s pulls %s, which nobody that gets work there wants on %s", j.name, image, j.node)
@@ -241,22 +238,11 @@ func (p *promises) refreshDue(ps *pass, rec *v1alpha2.ImageRecord) bool {
 		due = due || c.spec.interval > 0 && c.wants(ps.node, rec.Image, rec.Identity) && p.world.now-last > c.spec.interval
 	}
 	always := false
-	for uid, accepted := range p.accepts[ps.node.uid] {
-		lists := p.listedBy(uid, rec.Image)
-		due = due || accepted.at > last && lists
-		always = always || p.always[uid] && lists
+	for uid := range p.holds[ps.node.uid][rec.Image] {
+		due = due || p.accepts[ps.node.uid][uid].at > last
+		always = always || p.always[uid]
 	}
 	return always && due
-}
-
-// listedBy tells whether an ImageCache lists an image, or is gone and may have.
-func (p *promises) listedBy(uid types.UID, image string) bool {
-	for _, o := range p.world.api.objects[caches] {
-		if c := o.(*cache); c.uid == uid {
-			return c.lists(image)
-		}
-	}
-	return true
 }
 
 // refreshedSince tells whether an image that is there was shown to be there
@@ -266,8 +252,7 @@ func (p *promises) refreshedSince(n *node, rec *v1alpha2.ImageRecord, c *cache) 
 		return true
 	}
 	at, known := p.refreshed[c.uid][c.operation.ID]
-	held := len(p.holds[n.uid][rec.Image]) > 1 // another ImageCache may have kept it
-	return held || known && rec.Time.Sub(epoch) >= at-2*time.Second
+	return known && rec.Time.Sub(epoch) >= at-2*time.Second
 }
 
 // judgeRemoval is called with the quorum read before a removal: it says what
@@ -285,10 +270,19 @@ func (p *promises) judgeRemoval(n *node, j *job) string {
 	return ""
 }
 
-// removing is called when a removal begins its work on a node.
+// removing is called when a removal begins its work on a node. Its pod was bound
+// by the node's name; on another machine of that name it must not do harm.
 func (p *promises) removing(k *kubelet, j *job) {
-	if j.nodeUID != k.uid {
-		p.world.breakPromise("%s removes from another machine", j.name)
+	n := p.world.node(k.name)
+	if j.nodeUID == k.uid || n == nil || n.uid != k.uid {
+		return
+	}
+	for _, o := range p.world.api.objects[caches] {
+		for _, image := range j.images {
+			if c := o.(*cache); c.wantsAny(n, image) && k.images.has(image) {
+				p.world.breakPromise("%s removes %s from another machine, where %s wants it", j.name, image, c.name)
+			}
+		}
 	}
 }
 
@@ -305,9 +299,7 @@ func (p *promises) operationsAreTrue(r *record) {
 		if _, ok := p.refreshed[claim.UID][claim.Operation]; !ok {
 			p.world.breakPromise("%s has taken in operation %d of %s, which never was", r.name, claim.Operation, claim.Name)
 		}
-		if before, ok := known[claim.UID]; !ok {
-			known[claim.UID] = acceptance{claim.Operation, 0}
-		} else if claim.Operation > before.id {
+		if claim.Operation > known[claim.UID].id {
 			known[claim.UID] = acceptance{claim.Operation, p.world.now}
 		}
 	}
@@ -330,7 +322,7 @@ func (p *promises) outcomes(n types.UID, j *plan.Job) {
 	for i, result := range j.Attempt.Images {
 		switch {
 		case result.Kind == outcome.Removed:
-			p.removed(n, j.Images[i])
+			p.removed(n, j.Images[i], j.Created.Sub(epoch))
 		case result.Kind == outcome.Pulled && j.Kind == plan.JobPull:
 			note(p.repulled, n, plan.Key{Image: j.Images[i], Identity: j.Identity}, j.Created.Sub(epoch))
 		}

@@ -2,9 +2,12 @@ package simulation
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -26,13 +29,19 @@ func TestRandomWorlds(t *testing.T) {
 		seeds = 300
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // worlds are small and many
-	failed := 0
-	for seed := 1; seed <= seeds && failed < 3; seed++ {
-		if broken := runSeed(uint64(seed), nil); broken != "" {
-			failed++
-			t.Errorf("seed %d: %s\n%s", seed, broken, tail(uint64(seed)))
-		}
+	var next, failed atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for seed := next.Add(1); seed <= int64(seeds) && failed.Load() < 3; seed = next.Add(1) {
+				if broken := runSeed(uint64(seed), nil); broken != "" {
+					failed.Add(1)
+					t.Errorf("seed %d: %s\n%s", seed, broken, tail(uint64(seed)))
+				}
+			}
+		})
 	}
+	workers.Wait()
 }
 
 func number(variable string) (int, bool) {

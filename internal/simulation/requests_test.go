@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"k8s.io/apimachinery/pkg/api/equality"
-
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
@@ -52,7 +50,7 @@ func (p *process) reconcileCache(k key) {
 		p.request(func() error { return p.world.writeAcceptance(c, a) }, func(err error) { p.done(k, backoff(err)) })
 		return
 	}
-	if c.deleting && !c.spec.purges || equality.Semantic.DeepEqual(c.status, d.Status) {
+	if c.deleting && !c.spec.purges || sameStatus(&c.status, &d.Status) {
 		p.done(k, d.RequeueAfter)
 		return
 	}

@@ -139,10 +139,10 @@ func (w *world) unsettledOn(c *cache, n *node) string {
 		case bad && rec.State == v1alpha2.ImageStateFailed:
 		case rec.State != v1alpha2.ImageStateCached:
 			return fmt.Sprintf("%s of %s on %s is %q", image, c.name, n.name, rec.State)
-		case fails(rec): // it is tried again, for ever
+		case rec.Due == v1alpha2.DuePull && fails(rec): // it is tried again, for ever
 		case rec.Due != "":
 			return fmt.Sprintf("%s of %s on %s is due", image, c.name, n.name)
-		case c.spec.always && !w.promises.refreshedSince(n, rec, c):
+		case !fails(rec) && c.spec.always && !w.promises.refreshedSince(n, rec, c):
 			return fmt.Sprintf("%s of %s on %s was not refreshed", image, c.name, n.name)
 		case !w.kubelets[string(n.uid)].images.has(image):
 			return fmt.Sprintf("%s of %s is not really on %s", image, c.name, n.name)

@@ -18,13 +18,15 @@ type truth struct {
 	holds map[types.UID]map[string]map[types.UID]*hold
 	// refreshed is when a refresh was accepted, by ImageCache and id.
 	refreshed map[types.UID]map[int64]time.Duration
+	// forgotten are the nodes whose record was deleted.
+	forgotten map[types.UID]bool
 }
 
 // hold is what one ImageCache has to do with one image on one node.
 type hold struct {
 	end ending
-	// since is when the node was no longer selected.
-	since time.Duration
+	// at is when it ended, since when the node was no longer selected.
+	at, since time.Duration
 	// recorded is true when the image was recorded as there when the want
 	// ended: only then is it known to be ours to remove.
 	recorded bool
@@ -49,7 +51,7 @@ const (
 func newTruth(w *world) *truth {
 	return &truth{
 		world: w, holds: map[types.UID]map[string]map[types.UID]*hold{},
-		refreshed: map[types.UID]map[int64]time.Duration{},
+		refreshed: map[types.UID]map[int64]time.Duration{}, forgotten: map[types.UID]bool{},
 	}
 }
 
@@ -128,24 +130,63 @@ func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
 		return
 	}
 	h := t.hold(n, image, uid, false)
-	if h == nil || h.end == taken {
-		return // never wanted, or taken for good
-	}
 	switch {
+	case h == nil:
+		return // never wanted
+	case h.end == taken && now == nil:
+		h.recorded = h.recorded && t.world.removingOn(n, image) // else nobody has heard of it
+		return
+	case h.end == taken:
+		return
 	case now == nil || now.deleting && !now.spec.purges:
 		over := h.end == unselected && t.world.now-h.since >= t.world.settings.grace
-		rec := t.world.recordOf(n).find(image, "")
-		if h.end = left; over || rec != nil && rec.State == v1alpha2.ImageStateRemoving {
+		if h.end = left; over || t.world.removingOn(n, image) {
 			h.end = taken // its removal was decided before, and goes on
 		}
 		h.recorded = false
 		return
-	case now.deleting, now.purged(), !now.lists(image), old.spec.selectors() != now.spec.selectors():
-		h.end = taken
+	case now.deleting, now.purged(), !now.lists(image), old.spec.selectors() != now.spec.selectors(),
+		identityOf(old.namespace, old.spec.secrets) != identityOf(now.namespace, now.spec.secrets):
+		h.end, h.at = taken, t.world.now
 	case h.end == wanted:
-		h.end, h.since = unselected, t.world.now
+		h.end, h.at, h.since = unselected, t.world.now, t.world.unselectedSince(n, image)
 	}
 	h.recorded, h.ever = t.world.cachedOn(n, image), true
+}
+
+// pulledFor takes in that an image is pulled for an ImageCache that an informer
+// still shows to want it: whoever made that happen may also undo it.
+func (t *truth) pulledFor(n *node, image string, c *cache) {
+	if t.hold(n, image, c.uid, false) != nil {
+		return
+	}
+	h := t.hold(n, image, c.uid, true)
+	now, exists := current(t.world, c)
+	switch {
+	case !exists:
+		h.end = left
+	case now.wantsAny(n, image):
+		h.end = wanted
+	default:
+		h.end, h.at, h.ever = taken, t.world.now, true
+	}
+}
+
+// unselectedSince is now, or when a record says, which has then not noticed that
+// the node was selected again in between.
+func (w *world) unselectedSince(n *node, image string) time.Duration {
+	if rec := w.recordOf(n).find(image, ""); rec != nil && rec.UnselectedSince != nil {
+		return rec.UnselectedSince.Sub(epoch)
+	}
+	return w.now
+}
+
+// removingOn tells whether the record of a node has an image as to be removed.
+func (w *world) removingOn(n *node, image string) bool {
+	r := w.recordOf(n)
+	return r != nil && slices.ContainsFunc(r.status.Images, func(rec v1alpha2.ImageRecord) bool {
+		return rec.Image == image && rec.State == v1alpha2.ImageStateRemoving
+	})
 }
 
 // cachedOn tells whether the record of a node has an image as there.
@@ -159,6 +200,9 @@ func (w *world) cachedOn(n *node, image string) bool {
 // condemned tells whether there is a reason for a record to say that an image
 // is to be removed. Informers are behind, so an old one will do.
 func (t *truth) condemned(n types.UID, image string) bool {
+	if t.forgotten[n] && t.world.settings.retain {
+		return true
+	}
 	for _, h := range t.holds[n][image] {
 		if h.ever || h.end == taken {
 			return true
@@ -169,6 +213,7 @@ func (t *truth) condemned(n types.UID, image string) bool {
 
 // forget takes in that a record was deleted: nobody knows any more what is ours.
 func (t *truth) forget(n types.UID) {
+	t.forgotten[n] = true
 	for _, image := range t.holds[n] {
 		for _, h := range image {
 			h.recorded = false
@@ -184,6 +229,9 @@ func (t *truth) mayRemove(n *node, image string) string {
 			return "wanted by " + c.name
 		}
 	}
+	if t.forgotten[n.uid] && t.world.settings.retain {
+		return "" // Jobs of before may be read anew
+	}
 	for _, h := range t.holds[n.uid][image] {
 		over := t.world.now-h.since >= t.world.settings.grace-2*time.Second
 		if h.end == taken || h.end == unselected && over {
@@ -193,10 +241,10 @@ func (t *truth) mayRemove(n *node, image string) string {
 	return "nobody asked for that"
 }
 
-// removed takes in that a removal is done and recorded: another one needs
-// another reason.
-func (t *truth) removed(n types.UID, image string) {
-	maps.DeleteFunc(t.holds[n][image], func(_ types.UID, h *hold) bool { return h.end != wanted })
+// removed takes in that a removal is done and recorded that was created then:
+// another one needs another reason.
+func (t *truth) removed(n types.UID, image string, created time.Duration) {
+	maps.DeleteFunc(t.holds[n][image], func(_ types.UID, h *hold) bool { return h.end != wanted && h.at <= created })
 }
 
 // toBeGone tells whether an image must be gone from a node in the end: all who

@@ -157,9 +157,7 @@ func (w *world) deleteJob(j *job, foreground bool) {
 		_ = w.api.remove(jobs, j.key(), j.uid)
 		return
 	}
-	w.api.patch(j, func(o object) { o.(*job).deleting = true })
-	w.control.collectPods(j.uid)
-	w.after(time.Second, func() { w.control.finish(j, nil) })
+	w.control.foreground(j)
 }
 
 // crash kills a replica between any two of its requests; another one follows.

@@ -39,6 +39,8 @@ type settings struct {
 	verify, grace     time.Duration
 	retain, noRemoval bool
 	pulls             int
+	// debounce is the shortest time that changes are gathered for a status.
+	debounce time.Duration
 	// mostImages is the kubelets' nodeStatusMaxImages; -1 for no limit.
 	mostImages int
 }
