@@ -349,3 +349,19 @@ func TestSuspendedRefreshWaits(t *testing.T) {
 	l.finish(l.step(0), pulled)
 	l.says("Succeeded Update 1/1, 0 to remove, refresh 1/1 done")
 }
+
+// TestASecondRefreshIsTold also when the nodes were faster than the status, and
+// nothing but its id tells it from the first.
+func TestASecondRefreshIsTold(t *testing.T) {
+	l, c := settledLife(t, "x")
+	for range 2 {
+		c = asked(c, OperationRefresh)
+		l.in.Caches = []*Cache{c}
+		l.finish(l.step(time.Minute), pulled)
+		l.says("Succeeded Refresh 1/1, 0 to remove, refresh 1/1 done")
+		l.wantEvents("Normal ImageCacheRefresh: " + v1alpha2.MessageImagesPulled + " (1/1 pairs cached)")
+		if !l.status.StartTime.Time.Equal(l.in.Now) {
+			t.Errorf("began %s, it is %s", l.status.StartTime, l.in.Now)
+		}
+	}
+}
