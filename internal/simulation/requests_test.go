@@ -96,6 +96,9 @@ func (w *world) writeAcceptance(seen *cache, a plan.Acceptance) error {
 	}
 	next.plan = next.planned()
 	err := w.api.update(next)
+	if err == nil && a.Release {
+		w.tell(seen.name, "is not held any more")
+	}
 	if err == nil && a.Operation != nil {
 		w.tell(seen.name, "%s %d is accepted", a.Operation.Kind, a.Operation.ID)
 	}
