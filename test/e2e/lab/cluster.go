@@ -233,7 +233,8 @@ func (c *Cluster) Kill(ctx context.Context, component string) error {
 }
 
 // Start starts a component again and waits until it is ready, but not until
-// others have noticed: an API server needs some seconds after etcd is back.
+// others have noticed: an API server needs up to half a minute after etcd is
+// back. Repair waits for those, too.
 func (c *Cluster) Start(ctx context.Context, component string) error {
 	_, err := c.Run(ctx, "start", component)
 	return err
