@@ -178,3 +178,23 @@ func TestRemovalFailuresAreBounded(t *testing.T) {
 		t.Errorf("%d bytes, %d failures shown, %d left out, %d to be removed", size, shown, s.FailuresOmitted, s.Removing)
 	}
 }
+
+// TestRefreshOfWhatIsNotClaimedYet: images that are there for others are looked
+// for when the node has taken the refresh in; what cannot be pulled never is.
+func TestRefreshOfWhatIsNotClaimedYet(t *testing.T) {
+	other := cache("other", "x")
+	there := view("a", record(cached("x")).claimed(1, other))
+	for name, tc := range map[string]struct {
+		images []Image
+		served int32
+	}{
+		"there for others": {images("x"), 0},
+		"not a name":       {[]Image{{Name: "A:", Invalid: "bad"}}, 1},
+	} {
+		c := asked(cache("c"), OperationRefresh).with(func(c *Cache) { c.Lists = []List{{Images: tc.images, Selects: everyNode}} })
+		s := Status(CacheInput{Now: now, Cache: c, Nodes: []NodeView{there}}).Status
+		if s.LastOperation.Nodes != 1 || s.LastOperation.Served != tc.served {
+			t.Errorf("%s: served on %d of %d", name, s.LastOperation.Served, s.LastOperation.Nodes)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (t *tally) count(view *NodeView, cache *Cache, claim *v1alpha2.Claim, selec
 	served := due == 0 && (claim == nil || cache.Purging || claim.Operation >= cache.Operation.ID) && !pulls(view)
 	if !purged {
 		takes = Blocked(view.Node, cache) == "" && !nodeRefuses(view)
-		served = settled && (claim == nil || claim.Operation >= cache.Operation.ID && !anyDue(view, claim))
+		served = settled && refreshed(view, cache, claim)
 	}
 	switch {
 	case takes:
@@ -152,6 +152,16 @@ func (t *tally) count(view *NodeView, cache *Cache, claim *v1alpha2.Claim, selec
 			t.wait(Blocked(view.Node, &Cache{}))
 		}
 	}
+}
+
+// refreshed tells whether a node whose images are settled has carried out a
+// refresh. One without a claim has not seen it, though all images may be there
+// for others, unless there is nothing to claim.
+func refreshed(view *NodeView, cache *Cache, claim *v1alpha2.Claim) bool {
+	if claim == nil {
+		return !slices.ContainsFunc(CacheImages(view.Node, cache), func(i Image) bool { return i.Invalid == "" })
+	}
+	return claim.Operation >= cache.Operation.ID && !anyDue(view, claim)
 }
 
 // anyDue tells whether an image of the claim is to be pulled or verified.
