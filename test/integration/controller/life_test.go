@@ -355,3 +355,24 @@ func cordon(t *testing.T, node string, on bool) {
 	t.Helper()
 	change(t, node, func(n *corev1.Node) { n.Spec.Unschedulable = on })
 }
+
+// TestNamespaceGoes while its images are still to be removed: the records know
+// of them, and nothing is waited for.
+func TestNamespaceGoes(t *testing.T) {
+	addNode(t, "n1")
+	w := startWorker(t, 50*time.Millisecond)
+	start(t, options())
+	ic := addCache(t, fixture.WithImages(nil, nginx), purgeOnDeletion)
+	awaitSucceeded(t, ic)
+	w.pause(true)
+	namespace := &corev1.Namespace{}
+	namespace.Name = ic.Namespace
+	if err := cp.Client.Delete(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, ic) // as the namespace controller does
+	awaitGone(t, ic)
+	wantHeld(t, w, "n1", nginx)
+	w.pause(false)
+	eventually(t, "the image is removed all the same", func() bool { return len(w.holds("n1")) == 0 })
+}
