@@ -24,6 +24,7 @@ import (
 // node is, and nothing is fetched twice.
 func TestControllerKilledInMidPull(t *testing.T) {
 	w := newWorld(t, "killed")
+	row := w.fault("kill -9 of the controller in mid-pull", "it goes on where the nodes are, nothing is fetched twice")
 	images := []string{w.push("a", "5MB"), w.push("slow", "60MB"), w.push("b", "5MB")}
 	w.rules(lab.Rule{Repository: w.namespace + "/slow", BytesPerSecond: 8_000_000})
 	cache := w.cache("killed", images)
@@ -38,7 +39,7 @@ func TestControllerKilledInMidPull(t *testing.T) {
 	}
 	began := time.Now()
 	w.awaitWord(cache, v1alpha2.ImageCacheActionStatusSucceeded, 90*time.Second)
-	t.Logf("succeeded %s after the kill", time.Since(began))
+	row.saw("Succeeded %s after the last kill", seconds(time.Since(began)))
 	for _, node := range []string{plainNode, backendNode} {
 		w.holds(node, images...)
 		w.fetchedOnce(node)
@@ -77,6 +78,7 @@ func (w *world) awaitFetching(repository string) {
 // Of two replicas only the leader works, and the other one takes over.
 func TestLeaderHandover(t *testing.T) {
 	w := newWorld(t, "leader")
+	row := w.fault("the leading one of two controllers deleted", "one works at a time, the other one takes over")
 	w.configure(func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](2) })
 	first := w.cache("first", []string{w.push("a", "1MB")})
 	w.awaitWord(first, v1alpha2.ImageCacheActionStatusSucceeded, 20*time.Second)
@@ -92,7 +94,7 @@ func TestLeaderHandover(t *testing.T) {
 	began := time.Now()
 	second := w.cache("second", []string{w.push("b", "1MB")})
 	w.awaitWord(second, v1alpha2.ImageCacheActionStatusSucceeded, 40*time.Second)
-	t.Logf("the other replica had served the next ImageCache after %s", time.Since(began))
+	row.saw("the other one had served the next ImageCache after %s", seconds(time.Since(began)))
 	if now := w.leaderNow(); now.Name == old.Name {
 		t.Errorf("%s still leads", now.Name)
 	}
@@ -130,12 +132,13 @@ func (w *world) reconciles(pod string) int {
 // A helper image that cannot be pulled is told apart from the user's images.
 func TestHelperImageUnavailable(t *testing.T) {
 	w := newWorld(t, "helper")
+	row := w.fault("helper image that does not exist", "HelperImageUnavailable, not the user's image's fault")
 	w.configure(withHelper("localhost:5000/e2e-helper/none:1"))
 	image := w.push("a", "1MB")
 	cache := w.cache("helper", []string{image}, onNode(plainNode))
 	began := time.Now()
 	failure := w.awaitFailure(cache, image, plainNode, v1alpha2.ReasonHelperImageUnavailable, 60*time.Second)
-	t.Logf("failed after %s: %s", time.Since(began), failure.Message)
+	row.saw("%s after %s: %s", failure.Reason, seconds(time.Since(began)), failure.Message)
 	if !strings.Contains(failure.Message, "e2e-helper/none") {
 		t.Errorf("the message does not name the helper image: %s", failure.Message)
 	}
@@ -145,6 +148,7 @@ func TestHelperImageUnavailable(t *testing.T) {
 // it heals.
 func TestQuotaForbidsPods(t *testing.T) {
 	w := newWorld(t, "quota")
+	row := w.fault("quota of no pods", "PodNotCreated in the API server's words; heals when the quota goes")
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "no-pods"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
@@ -154,12 +158,13 @@ func TestQuotaForbidsPods(t *testing.T) {
 	cache := w.cache("quota", []string{image}, onNode(plainNode))
 	began := time.Now()
 	failure := w.awaitFailure(cache, image, plainNode, v1alpha2.ReasonPodNotCreated, 40*time.Second)
-	t.Logf("failed after %s: %s", time.Since(began), failure.Message)
+	row.saw("%s after %s: %s", failure.Reason, seconds(time.Since(began)), failure.Message)
 	if !strings.Contains(failure.Message, "exceeded quota: no-pods") {
 		t.Errorf("these are not the API server's words: %s", failure.Message)
 	}
 
 	w.check(cluster.API.Delete(w.ctx, quota))
-	w.await(cache, "heals", 60*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Cached == 1 && s.Failed == 0 })
+	healed := w.await(cache, "heals", 60*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Cached == 1 && s.Failed == 0 })
+	row.saw("cached %s after the quota had gone", seconds(healed))
 	w.holds(plainNode, image)
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,29 @@ func (w *world) awaitImages(node string, limit time.Duration, images ...string) 
 		missing, err := runtime.Missing(ctx, images...)
 		return err == nil && len(missing) == 0, fmt.Sprintf("missing %v, error %v", missing, err)
 	}))
+}
+
+// addNode adds a node until the scenario ends.
+func (w *world) addNode(name string, flags ...string) {
+	w.Helper()
+	w.removeNodeLater(name)
+	w.check(cluster.AddNode(w.ctx, name, flags...))
+}
+
+// addNodeWith adds a node that differs from others until the scenario ends.
+func (w *world) addNodeWith(name string, options lab.NodeOptions) {
+	w.Helper()
+	w.removeNodeLater(name)
+	w.check(cluster.AddNodeWith(w.ctx, name, options))
+}
+
+// removeNodeLater removes the node at the end, unless the scenario has.
+func (w *world) removeNodeLater(name string) {
+	w.Cleanup(func() {
+		if err := cluster.RemoveNode(context.Background(), name); err != nil && !strings.Contains(err.Error(), "there is no node") {
+			w.Errorf("clean up: %v", err)
+		}
+	})
 }
 
 func (w *world) node(name string) *corev1.Node {
@@ -119,4 +143,26 @@ func (w *world) fetched(node string) map[string]fetches {
 		}
 	}
 	return blobs
+}
+
+// awaitAbsent waits until the node's runtime lists none of the images.
+func (w *world) awaitAbsent(node string, limit time.Duration, images ...string) {
+	w.Helper()
+	runtime, err := cluster.Runtime(w.ctx, node)
+	w.check(err)
+	w.check(lab.Poll(w.ctx, "no images on "+node, limit, func(ctx context.Context) (bool, string) {
+		missing, err := runtime.Missing(ctx, images...)
+		return err == nil && len(missing) == len(images), fmt.Sprintf("missing %v, error %v", missing, err)
+	}))
+}
+
+// awaitCondition waits until the Node's condition is true.
+func (w *world) awaitCondition(name string, condition corev1.NodeConditionType, limit time.Duration) {
+	w.Helper()
+	w.check(lab.Poll(w.ctx, name+" "+string(condition), limit, func(context.Context) (bool, string) {
+		conditions := w.node(name).Status.Conditions
+		return slices.ContainsFunc(conditions, func(c corev1.NodeCondition) bool {
+			return c.Type == condition && c.Status == corev1.ConditionTrue
+		}), fmt.Sprint(conditions)
+	}))
 }

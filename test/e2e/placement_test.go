@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
@@ -21,6 +19,7 @@ import (
 // and a kubelet starts ten pulls in a burst.
 func TestNodeAddedLater(t *testing.T) {
 	w := newWorld(t, "joins")
+	row := w.fault("node joins later", "ten images within 20 s of being ready, in one Job")
 	var images []string
 	for i := range 10 {
 		images = append(images, w.push(fmt.Sprintf("tiny-%d", i), "1KB"))
@@ -31,25 +30,12 @@ func TestNodeAddedLater(t *testing.T) {
 	w.addNode("latecomer")
 	w.awaitImages("latecomer", 20*time.Second, images...)
 	took := time.Since(readySince(w.node("latecomer")))
-	t.Logf("the images were there %s after the node was ready", took)
+	row.saw("the images were there %s after the node was ready", seconds(took))
 	if took > 20*time.Second {
 		t.Errorf("images %s after the node was ready, want 20s", took)
 	}
 	w.await(cache, "30 of 30", 10*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Progress == "30/30" })
-	var record v1alpha2.NodeCache
-	w.check(cluster.API.Get(w.ctx, client.ObjectKey{Name: "latecomer"}, &record))
-	t.Logf("it took %d Jobs", record.Status.Sequence)
-}
-
-// addNode adds a node until the scenario ends.
-func (w *world) addNode(name string, flags ...string) {
-	w.Helper()
-	w.Cleanup(func() {
-		if err := cluster.RemoveNode(context.Background(), name); err != nil {
-			w.Errorf("clean up: %v", err)
-		}
-	})
-	w.check(cluster.AddNode(w.ctx, name, flags...))
+	row.saw("it took %d Jobs", w.jobs("latecomer"))
 }
 
 // Names as long as the API server allows are no trouble.
@@ -71,6 +57,7 @@ func TestLongNames(t *testing.T) {
 // Labels decide at once where images go.
 func TestLabelChange(t *testing.T) {
 	w := newWorld(t, "labels")
+	row := w.fault("label that selects a node", "its images come at once")
 	image := w.push("a", "1MB")
 	cache := w.cache("labels", []string{image}, withSelector(map[string]string{"e2e": "wanted"}))
 	w.awaitWord(cache, v1alpha2.ImageCacheActionStatusNoImagesPulledOrDeleted, 10*time.Second)
@@ -83,7 +70,7 @@ func TestLabelChange(t *testing.T) {
 		func(n *corev1.Node) { delete(n.Labels, "e2e") })
 	began := time.Now()
 	w.awaitImages(plainNode, 10*time.Second, image)
-	t.Logf("the image was there %s after the label", time.Since(began))
+	row.saw("the image was there %s after the label", seconds(time.Since(began)))
 	w.awaitWord(cache, v1alpha2.ImageCacheActionStatusSucceeded, 10*time.Second)
 	w.lacks(backendNode, image)
 }
@@ -91,6 +78,7 @@ func TestLabelChange(t *testing.T) {
 // A cordoned node waits, says why, and is served after uncordon.
 func TestCordon(t *testing.T) {
 	w := newWorld(t, "cordon")
+	row := w.fault("node cordoned", "it waits, reason Unschedulable, and holds nobody up; images come after uncordon")
 	uncordon := func(n *corev1.Node) { n.Spec.Unschedulable = false }
 	w.changeNode(plainNode, func(n *corev1.Node) { n.Spec.Unschedulable = true }, uncordon)
 	image := w.push("a", "1MB")
@@ -105,7 +93,7 @@ func TestCordon(t *testing.T) {
 	w.check(patchNode(w.ctx, plainNode, uncordon))
 	began := time.Now()
 	w.awaitImages(plainNode, 15*time.Second, image)
-	t.Logf("the image was there %s after uncordon", time.Since(began))
+	row.saw("waited; the image was there %s after uncordon", seconds(time.Since(began)))
 	w.await(cache, "2 of 2", 10*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Cached == 2 && s.Waiting == 0 })
 }
 
@@ -113,6 +101,7 @@ func TestCordon(t *testing.T) {
 // it is gone; without tolerations it does not.
 func TestTaints(t *testing.T) {
 	w := newWorld(t, "taints")
+	row := w.fault("taint that one of two ImageCaches does not tolerate", "its node waits, reason TaintNotTolerated; the other ImageCache is served")
 	taint := corev1.Taint{Key: "e2e", Value: "dedicated", Effect: corev1.TaintEffectNoSchedule}
 	untaint := func(n *corev1.Node) {
 		n.Spec.Taints = slices.DeleteFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.Key == "e2e" })
@@ -132,7 +121,9 @@ func TestTaints(t *testing.T) {
 	w.lacks(plainNode, shy)
 
 	w.check(patchNode(w.ctx, plainNode, untaint))
+	began := time.Now()
 	w.awaitImages(plainNode, 15*time.Second, shy)
+	row.saw("waited; the image was there %s after the taint was gone", seconds(time.Since(began)))
 	w.await(picky, "2 of 2", 10*time.Second, func(s *v1alpha2.ImageCacheStatus) bool { return s.Cached == 2 })
 }
 
