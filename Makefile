@@ -150,6 +150,33 @@ test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root nee
 test-unit: ## Run only the tests that need no API server.
 	KUBEBUILDER_ASSETS= go test -short ./...
 
+# The detector needs cgo, which all other builds do without, and so a second
+# compilation of what these packages import: hence only those with goroutines or
+# with much state. Vet has seen the code already.
+RACE_PACKAGES := ./internal/plan ./internal/simulation ./controllers/...
+
+.PHONY: test-race
+test-race: export CGO_ENABLED := 1
+test-race: require-cc ## Run the tests of planner and controllers with the race detector.
+	KUBEBUILDER_ASSETS= go test -race -short -vet=off $(RACE_PACKAGES)
+
+# A compiler alone is not enough: Debian's comes without the C library's headers.
+.PHONY: require-cc
+require-cc:
+	@echo '#include <stdlib.h>' | $${CC:-gcc} -xc -fsyntax-only - 2>/dev/null \
+	  || { CGO_ENABLED=0 $(MAKE) $(LOCALCLUSTER) && $(LOCALCLUSTER) require gcc libc6-dev; }
+
+FUZZTIME ?= 30s
+FUZZ_PACKAGES ?= ./internal/...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME=30s; what it finds goes to testdata/fuzz.
+	@for package in $$(go list $(FUZZ_PACKAGES)); do \
+	  for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "fuzz: $$package $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
 comma := ,
 # One package, so that its output appears as it comes.
 E2E = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags $(if $(E2E_FULL),e2e$(comma)full,e2e) -count=1 -v $(if $(RUN),-run '$(RUN)') ./test/e2e
