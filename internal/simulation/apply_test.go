@@ -139,7 +139,7 @@ func (ps *pass) write(a plan.WriteRecord) {
 		r.status = status
 		err := ps.process.world.api.update(r)
 		if err == nil {
-			ps.process.world.promises.recorded(ps, status.Sequence)
+			ps.process.world.promises.recorded(ps, &status)
 		}
 		return err
 	})

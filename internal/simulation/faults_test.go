@@ -32,6 +32,7 @@ func populate(w *world) *script {
 	w.settings.mostImages = []int{2, 5, 50, -1}[r.IntN(4)]
 	w.settings.verify = time.Duration(2+r.IntN(9)) * time.Minute
 	w.settings.grace = time.Duration(r.IntN(3)) * 45 * time.Second
+	w.settings.pulls = []int{1, 1, 2, 3}[r.IntN(4)]
 	w.settings.debounce = []time.Duration{0, time.Second, 3 * time.Second}[r.IntN(3)]
 	w.settings.retain, w.settings.noRemoval = w.chance(0.15), w.chance(0.1)
 	w.registry.speed = 20 + r.IntN(150)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 const (
@@ -32,6 +34,8 @@ type slot struct {
 	uid  types.UID
 	seen bool
 	at   time.Duration
+	// alone is true for what verifies or removes.
+	alone bool
 }
 
 func newPacer(p *process) *pacer { return &pacer{process: p, slots: map[string]slot{}} }
@@ -49,19 +53,24 @@ func (p *pacer) reserve(j *job, beside string) bool {
 		return false
 	}
 	p.waiting = slices.DeleteFunc(p.waiting, func(n string) bool { return n == j.node })
-	p.slots[j.key()] = slot{node: j.node, at: p.process.world.now}
+	p.slots[j.key()] = slot{node: j.node, at: p.process.world.now, alone: j.work != plan.JobPull}
 	return true
 }
 
-// busy tells whether a Job of the node has a slot, other than the one this Job
-// may run beside.
+// busy tells whether a Job of the node has a slot that this one may not run
+// beside: pulls run beside each other, as many as may, and the rest alone.
 func (p *pacer) busy(j *job, beside string) bool {
+	pulls := 0
 	for name, s := range p.slots {
-		if s.node == j.node && (name != beside || name == j.key()) {
+		switch {
+		case s.node != j.node || name == beside && name != j.key():
+		case name == j.key(), s.alone, j.work != plan.JobPull:
 			return true
+		default:
+			pulls++
 		}
 	}
-	return false
+	return pulls >= max(1, p.process.world.settings.pulls)
 }
 
 // release frees a slot; its node and the one that waits longest are next.
@@ -86,7 +95,7 @@ func (p *pacer) saw(j *job, deleted bool) {
 	case deleted || j.finished:
 		p.release(j.key())
 	default:
-		p.slots[j.key()] = slot{node: j.node, uid: j.uid, seen: true, at: held.at}
+		p.slots[j.key()] = slot{node: j.node, uid: j.uid, seen: true, at: held.at, alone: j.work != plan.JobPull}
 	}
 }
 
@@ -107,7 +116,7 @@ func (p *pacer) recount() {
 	for _, o := range w.api.list(jobs) {
 		j := o.(*job)
 		if _, known := p.slots[j.key()]; !known && !j.finished {
-			p.slots[j.key()] = slot{node: j.node, at: w.now}
+			p.slots[j.key()] = slot{node: j.node, at: w.now, alone: j.work != plan.JobPull}
 		}
 	}
 	p.open = true

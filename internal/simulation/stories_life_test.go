@@ -90,6 +90,17 @@ var lifeStories = map[string]func(*world){
 		k.vanish(img)
 		w.wait(2 * time.Minute)
 	},
+	"image-vanishes-again-and-again": func(w *world) {
+		images := w.named("app", 2, 40)
+		w.cached(1, everywhere(images...))
+		for range 4 {
+			w.wait(100 * time.Second)
+			if k, img := w.image("node-1", images[0]); img != nil {
+				k.vanish(img)
+			}
+		}
+		w.wait(3 * time.Minute)
+	},
 	"runtime-wiped": func(w *world) {
 		w.cached(1, everywhere(w.named("app", 2, 40)...))
 		w.wipe("node-1")
@@ -119,6 +130,14 @@ var lifeStories = map[string]func(*world){
 		k.use(img, 40*time.Second)
 		w.ask(w.cacheNow("default/web"), plan.OperationPurge, "")
 		w.wait(3 * time.Minute)
+	},
+	"refresh-retries-failures": func(w *world) {
+		images := w.named("app", 2, 40)
+		w.registry.missing[images[0]] = true
+		w.cached(1, everywhere(images...))
+		w.registry.missing[images[0]] = false
+		w.ask(w.cacheNow("default/web"), plan.OperationRefresh, "")
+		w.wait(30 * time.Second)
 	},
 	"refresh-pulls-what-moved": func(w *world) {
 		images := w.named("app", 2, 40)
