@@ -39,6 +39,9 @@ func (w *world) makeSpace(node string) {
 // An image that does not fit onto the node's disk is told so, in the runtime's
 // words; smaller ones come, and it does too when there is space.
 func TestImageDiskFull(t *testing.T) {
+	if !full() {
+		t.Skip("half a minute long")
+	}
 	w := newWorld(t, "full")
 	row := w.fault("image disk without space for one of two images", "NoSpaceLeft in the runtime's words; the other image comes; this one when there is space")
 	const node = "small"

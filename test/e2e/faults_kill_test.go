@@ -23,7 +23,7 @@ type kill struct {
 
 var kills = []kill{
 	{component: lab.Kubelet(plainNode), most: 1, inCI: true},
-	{component: lab.Containerd(plainNode), most: 2, inCI: true},
+	{component: lab.Containerd(plainNode), most: 2},
 	{component: lab.APIServer, most: 1},
 	{component: lab.Etcd, most: 1},
 	{component: lab.ControllerManager, most: 1},
