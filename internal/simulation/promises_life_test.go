@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -111,6 +112,28 @@ func (p *promises) removing(k *kubelet, j *job) {
 		for _, image := range j.images {
 			if c := o.(*cache); c.wantsAny(n, image) && k.images.has(image) {
 				p.world.breakPromise("%s removes %s from another machine, where %s wants it", j.name, image, c.name)
+			}
+		}
+	}
+}
+
+// letGo: an object that is deleted with its images goes when all records know
+// what to remove, or after ten minutes.
+func (p *promises) letGo(c *cache) {
+	if !c.deleting || !c.spec.purges || p.world.time().Sub(c.deletedAt) >= 10*time.Minute {
+		return
+	}
+	for _, o := range p.world.api.list(nodes) {
+		n := o.(*node)
+		r := p.world.recordOf(n)
+		claim := r.claim(c.uid)
+		if claim == nil {
+			continue
+		}
+		for i := range r.status.Images {
+			rec := &r.status.Images[i]
+			if rec.State == v1alpha2.ImageStateCached && slices.Contains(rec.Claims, claim.ID) {
+				p.world.breakPromise("%s is gone before %s knows that %s is to be removed", c.name, n.name, rec.Image)
 			}
 		}
 	}

@@ -90,6 +90,9 @@ func (p *promises) check(before object, c change) {
 		p.recordIsTrue(old, o)
 		p.operationsAreTrue(o)
 	case *cache:
+		if c.deleted {
+			p.letGo(o)
+		}
 		p.always[o.uid] = p.always[o.uid] || o.spec.always
 		for _, l := range o.spec.lists {
 			for _, image := range l.images {
@@ -165,6 +168,9 @@ func (p *promises) recordIsTrue(old, r *record) {
 		before := old.find(rec.Image, rec.Identity)
 		if rec.State == v1alpha2.ImageStateRemoving && (before == nil || before.State != rec.State) && !p.condemned(n.uid, rec.Image) {
 			p.world.breakPromise("%s is to be removed from %s, and nobody asked for that", rec.Image, r.name)
+		}
+		if before != nil && before.State == v1alpha2.ImageStateCached && rec.State == v1alpha2.ImageStateFailed {
+			p.world.breakPromise("%s was there on %s, and a failed refresh says it is not", rec.Image, r.name)
 		}
 		if rec.Attempts > 0 {
 			note(p.troubled, n.uid, plan.Key{Image: rec.Image, Identity: rec.Identity}, p.world.now)

@@ -178,11 +178,13 @@ func (w *world) leftovers(n *node) string {
 	}
 	k := w.kubelets[string(n.uid)]
 	for _, image := range sortedKeys(w.promises.holds[n.uid]) {
-		if !w.promises.toBeGone(n, image) || !k.images.has(image) {
+		if !k.images.has(image) || !w.promises.toBeGone(n, image) {
 			continue
 		}
 		img := k.images.images[k.images.ids[image]]
-		going := slices.DeleteFunc(slices.Clone(img.names), func(name string) bool { return !w.promises.toBeGone(n, name) })
+		going := slices.DeleteFunc(slices.Clone(img.names), func(name string) bool {
+			return !w.promises.toBeGone(n, name)
+		})
 		if img.pinned || img.users > 0 || img.protected(going, nil) {
 			continue
 		}

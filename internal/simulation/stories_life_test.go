@@ -46,6 +46,13 @@ var lifeStories = map[string]func(*world){
 		w.ask(w.cacheNow("default/web"), plan.OperationPurge, "")
 		w.wait(time.Minute)
 	},
+	"purge-in-mid-pull": func(w *world) {
+		w.begin(1)
+		w.apply("default", "web", everywhere(w.named("app", 2, 200)...))
+		w.wait(5 * time.Second)
+		w.ask(w.cacheNow("default/web"), plan.OperationPurge, "")
+		w.wait(time.Minute)
+	},
 	"purge-then-refresh": func(w *world) {
 		w.cached(1, everywhere(w.named("app", 2, 40)...))
 		w.ask(w.cacheNow("default/web"), plan.OperationPurge, "")
