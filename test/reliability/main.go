@@ -17,7 +17,7 @@ func main() {
 	flag.Parse()
 	if err := run(*commit, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "reliability:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
