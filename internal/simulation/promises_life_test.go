@@ -138,3 +138,30 @@ func (p *promises) letGo(c *cache) {
 		}
 	}
 }
+
+// served: an operation is called complete when the records of all nodes that get
+// work have taken it in and have nothing left of it to do.
+func (p *promises) served(pr *process, c *cache, last *v1alpha2.OperationStatus) {
+	before := c.status.LastOperation
+	if last == nil || last.CompletionTime == nil || before != nil && before.ID == last.ID && before.CompletionTime != nil {
+		return
+	}
+	for _, o := range pr.informers[nodes].list() {
+		n := o.(*node)
+		r := pr.record(n.name)
+		claim := r.claim(c.uid)
+		if claim == nil || r.status.NodeUID != n.uid || r.status.Wait != nil || !eligible(c, n) || len(n.taints) > 0 {
+			continue
+		}
+		if claim.Operation < last.ID {
+			p.world.breakPromise("the %s of %s is complete, and %s has not taken it in", last.Kind, c.name, n.name)
+		}
+		for i := range r.status.Images {
+			rec := &r.status.Images[i]
+			todo := rec.Due != "" || rec.State == v1alpha2.ImageStateRemoving && rec.Attempts == 0 && rec.Reason == ""
+			if todo && slices.Contains(rec.Claims, claim.ID) && c.wantsAny(n, rec.Image) != c.purged() {
+				p.world.breakPromise("the %s of %s is complete, and %s of %s is not done", last.Kind, c.name, rec.Image, n.name)
+			}
+		}
+	}
+}

@@ -314,6 +314,7 @@ func (p *promises) status(pr *process, c *cache, s v1alpha2.ImageCacheStatus) {
 	if s.Desired != desired || s.Cached != cached {
 		p.world.breakPromise("status of %s says %s, the records say %d/%d", c.name, s.Progress, cached, desired)
 	}
+	p.served(pr, c, s.LastOperation)
 	if sum := s.Cached + s.Pulling + s.Pending + s.Failed + s.Waiting; sum != s.Desired {
 		p.world.breakPromise("status of %s: %d desired, but the states add up to %d", c.name, s.Desired, sum)
 	}
