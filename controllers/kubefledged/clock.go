@@ -1,0 +1,6 @@
+package kubefledged
+
+import utilclock "k8s.io/utils/clock"
+
+// clock is the only source of time in this package.
+var clock utilclock.PassiveClock = utilclock.RealClock{}
