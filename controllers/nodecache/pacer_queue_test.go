@@ -251,10 +251,10 @@ func TestPlaceIsKept(t *testing.T) {
 	taken(t, p, from("n1", "a", hub), true)
 	p.RegistryOpen(hub, "n2", false, now)
 	p.RegistryOpen(hub, "n3", false, now)
+	p.RegistryOpen(hub, "n4", false, now)
 	p.Release(key("a")) // docker.io for n2, which has planned quay.io meanwhile
 	taken(t, p, from("n2", "b", quay), true)
 	taken(t, p, from("n3", "c", hub), true)
-	p.RegistryOpen(hub, "n4", false, now)
 	p.Release(key("b"))
 	p.Release(key("c"))
 	taken(t, p, from("n4", "d", hub), false)

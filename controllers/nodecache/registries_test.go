@@ -194,6 +194,14 @@ func TestRegistryRecovers(t *testing.T) {
 	step(t, r.ClosedUntil(hub, "n9"), 0, 0)
 }
 
+func TestClosedFor(t *testing.T) {
+	for step, want := range map[int32]time.Duration{1: 10 * time.Second, 2: 20 * time.Second, 5: 160 * time.Second, 6: 5 * time.Minute, 99: 5 * time.Minute} {
+		if got := closedFor(step); got != want {
+			t.Errorf("step %d: %s, want %s", step, got, want)
+		}
+	}
+}
+
 // Registries that failed together are not asked together.
 func TestJitter(t *testing.T) {
 	seen := map[time.Duration]bool{}
