@@ -67,7 +67,7 @@ func (d *nodePlan) catchUp(rec *v1alpha2.ImageRecord, added []*Cache, known map[
 	for _, c := range added {
 		refreshed := c.Operation.Kind == OperationRefresh && rec.Time.Time.Before(c.Operation.Time)
 		now := d.refreshed[c.UID] || !known[c.UID]
-		if refreshed && now && rec.State == v1alpha2.ImageStateCached && rec.Due == "" {
+		if refreshed && now && rec.State == v1alpha2.ImageStateCached {
 			rec.Due = d.dueOf(rec)
 		}
 	}

@@ -370,6 +370,11 @@ func TestRefreshOfWhatAnotherBrought(t *testing.T) {
 	l.in.Record.Claims[1].Operation = 6
 	l.wantJob(l.step(0), "verify", "y")
 	l.want(map[string]string{"x": "Cached due Pull", "y": "Cached due Verify"})
+	// A verification that is due is not enough for it.
+	l.in.Record.Claims[1].Operation, l.in.Record.Images[0].Due = 6, v1alpha2.DueVerify
+	l.in.Record.Images[0].Claims = []int32{1}
+	l.step(0)
+	l.want(map[string]string{"x": "Cached due Pull", "y": "Cached due Verify"})
 	c.Lists[0].Images = c.Lists[0].Images[:1]
 	c.Operation.Time = ago(2 * time.Hour) // the image came after it
 	l = newLife(t, record(cached("x")).claimed(1, other), other, c)

@@ -66,7 +66,8 @@ type NodeCounts struct {
 	// complete is the number of selected nodes that hold all their images.
 	// +optional
 	Complete int32 `json:"complete"`
-	// waiting is the number of selected nodes that cannot take new work now.
+	// waiting is the number of selected nodes that are due something and cannot
+	// take new work now.
 	// +optional
 	Waiting int32 `json:"waiting"`
 	// waitingReasons counts the waiting nodes by reason, for example NotReady or Unschedulable.
