@@ -150,6 +150,9 @@ func (p *promises) served(pr *process, c *cache, last *v1alpha2.OperationStatus)
 		n := o.(*node)
 		r := pr.record(n.name)
 		claim := r.claim(c.uid)
+		if last.Kind == string(plan.OperationRefresh) && !c.selects(n) {
+			continue // what it still holds there is on its way out
+		}
 		if claim == nil || r.status.NodeUID != n.uid || r.status.Wait != nil || !eligible(c, n) || len(n.taints) > 0 {
 			continue
 		}
