@@ -63,8 +63,13 @@ The longest of ours, with -webhook-server, is a Service's: 63 characters.
 {{- default (include "kubefledged.webhook.name" .) .Values.webhookService.name -}}
 {{- end -}}
 
+{{/* The configuration of the webhook; none where the chart makes none and names none. */}}
 {{- define "kubefledged.webhook.configuration" -}}
-{{- default (include "kubefledged.webhook.name" .) .Values.validatingWebhook.name -}}
+{{- if .Values.validatingWebhook.name -}}
+{{- .Values.validatingWebhook.name -}}
+{{- else if .Values.validatingWebhook.create -}}
+{{- include "kubefledged.webhook.name" . -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "kubefledged.webhook.secret" -}}
