@@ -61,10 +61,7 @@ func (p *promises) refreshedSince(n *node, rec *v1alpha2.ImageRecord, c *cache) 
 		return true
 	}
 	at, known := p.refreshed[c.uid][c.operation.ID]
-	// One that others kept meanwhile and that is marked to be verified is not
-	// marked to be pulled again (plan's catchUp).
-	kept := len(p.holds[n.uid][rec.Image]) > 1
-	return kept || known && rec.Time.Sub(epoch) >= at-2*time.Second
+	return known && rec.Time.Sub(epoch) >= at-2*time.Second
 }
 
 // operationsAreTrue: a node takes in each operation once, and none that the
