@@ -94,7 +94,7 @@ func (u *uninstallation) deleteBelongings(ctx context.Context) error {
 func (u *uninstallation) named() ([]client.Object, error) {
 	var objects []client.Object
 	for _, object := range u.objects {
-		if object.GetKind() != "Role" || u.terminating && object.GetNamespace() == u.kf.Namespace {
+		if object.GetKind() != "Role" {
 			continue
 		}
 		var role rbacv1.Role

@@ -5,26 +5,37 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
+// kindIn is a kind and where the chart makes objects of it.
+type kindIn struct {
+	schema.GroupVersionKind
+	// everywhere: in no namespace, or also in others than the release's.
+	everywhere bool
+}
+
 // installedKinds are all kinds that the chart can make. What is left of a
-// release is looked for among them; the operator's role allows it to list them.
-var installedKinds = []schema.GroupVersionKind{
-	{Group: "admissionregistration.k8s.io", Version: "v1", Kind: "ValidatingWebhookConfiguration"},
-	{Group: "apps", Version: "v1", Kind: "Deployment"},
-	{Group: "", Version: "v1", Kind: "Service"},
-	{Group: "", Version: "v1", Kind: "ConfigMap"},
-	{Group: "", Version: "v1", Kind: "ServiceAccount"},
-	{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"},
-	{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
-	{Group: "monitoring.coreos.com", Version: "v1", Kind: "ServiceMonitor"},
-	{Group: "monitoring.coreos.com", Version: "v1", Kind: "PrometheusRule"},
-	{Group: "cert-manager.io", Version: "v1", Kind: "Certificate"},
-	{Group: "cert-manager.io", Version: "v1", Kind: "Issuer"},
-	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
-	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"},
-	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"},
-	{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
-	{Group: "scheduling.k8s.io", Version: "v1", Kind: "PriorityClass"},
-	{Group: "", Version: "v1", Kind: "Namespace"},
+// release is looked for among them; the operator's roles allow it to list them.
+var installedKinds = []kindIn{
+	{kind("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"), true},
+	{kind("apps/v1", "Deployment"), false},
+	{kind("v1", "Service"), false},
+	{kind("v1", "ConfigMap"), false},
+	{kind("v1", "ServiceAccount"), false},
+	{kind("policy/v1", "PodDisruptionBudget"), false},
+	{kind("networking.k8s.io/v1", "NetworkPolicy"), true},
+	{kind("monitoring.coreos.com/v1", "ServiceMonitor"), false},
+	{kind("monitoring.coreos.com/v1", "PrometheusRule"), false},
+	{kind("cert-manager.io/v1", "Certificate"), false},
+	{kind("cert-manager.io/v1", "Issuer"), false},
+	{kind("rbac.authorization.k8s.io/v1", "RoleBinding"), false},
+	{kind("rbac.authorization.k8s.io/v1", "Role"), false},
+	{kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"), true},
+	{kind("rbac.authorization.k8s.io/v1", "ClusterRole"), true},
+	{kind("scheduling.k8s.io/v1", "PriorityClass"), true},
+	{kind("v1", "Namespace"), true},
+}
+
+func kind(version, name string) schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(version, name)
 }
 
 func listOf(kind schema.GroupVersionKind) *unstructured.UnstructuredList {

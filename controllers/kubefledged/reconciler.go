@@ -6,6 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -55,9 +56,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, &kf); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if !r.caresFor(kf.Namespace) {
-		return ctrl.Result{}, nil
-	}
 	result, err := r.reconcile(ctx, &kf)
 	switch {
 	case err == nil:
@@ -71,7 +69,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 func (r *Reconciler) reconcile(ctx context.Context, kf *v1alpha2.KubeFledged) (ctrl.Result, error) {
+	ours := r.caresFor(kf.Namespace)
 	if kf.DeletionTimestamp != nil {
+		if !ours {
+			return ctrl.Result{}, nil
+		}
 		return r.uninstall(ctx, kf)
 	}
 	var all v1alpha2.KubeFledgedList
@@ -79,7 +81,13 @@ func (r *Reconciler) reconcile(ctx context.Context, kf *v1alpha2.KubeFledged) (c
 		return ctrl.Result{}, fmt.Errorf("list the KubeFledgeds: %w", err)
 	}
 	if one := first(all.Items); one != nil && one.UID != kf.UID {
-		return ctrl.Result{}, r.tell(ctx, kf, refusal(kf, one))
+		if !ours && !r.caresFor(one.Namespace) {
+			return ctrl.Result{}, nil // both are another operator's
+		}
+		return ctrl.Result{}, r.tell(ctx, kf, refusal(one))
+	}
+	if !ours {
+		return ctrl.Result{}, r.disclaim(ctx, kf)
 	}
 	if err := r.hold(ctx, kf); err != nil {
 		return ctrl.Result{}, err
@@ -140,6 +148,16 @@ var failureReasons = map[release.Action]string{
 	release.Unlock:   v1alpha2.ReasonReconcileFailed,
 	release.Adopt:    v1alpha2.ReasonReconcileFailed,
 	release.Discard:  v1alpha2.ReasonReconcileFailed,
+}
+
+// disclaim says that a KubeFledged is not ours, unless somebody else has said
+// something about it, who then is the one who cares.
+func (r *Reconciler) disclaim(ctx context.Context, kf *v1alpha2.KubeFledged) error {
+	ready := meta.FindStatusCondition(kf.Status.Conditions, v1alpha2.ConditionReady)
+	if ready != nil && ready.Reason != v1alpha2.ReasonNotWatched && ready.Reason != v1alpha2.ReasonNotTheFirst {
+		return nil
+	}
+	return r.tell(ctx, kf, unwatched(r.Namespaces))
 }
 
 // caresFor tells whether the KubeFledgeds of a namespace are ours.

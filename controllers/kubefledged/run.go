@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -105,7 +106,7 @@ func managerOptions(o Options) ctrl.Options {
 }
 
 func setup(mgr ctrl.Manager, rc *rest.Config, o Options) error {
-	installed, err := cluster.New(rc, installedOnly(mgr))
+	installed, err := cluster.New(rc, installedOnly(mgr, o.WatchNamespaces))
 	if err != nil {
 		return fmt.Errorf("set up the informers of what is installed: %w", err)
 	}
@@ -124,12 +125,23 @@ func setup(mgr ctrl.Manager, rc *rest.Config, o Options) error {
 }
 
 // installedOnly makes informers that hold what we have installed and nothing
-// else, in full, as edits are told by comparing.
-func installedOnly(mgr ctrl.Manager) cluster.Option {
-	return func(options *cluster.Options) {
-		options.Scheme = mgr.GetScheme()
-		options.Cache = cache.Options{DefaultLabelSelector: labels.SelectorFromSet(labels.Set{v1alpha2.LabelInstalledBy: v1alpha2.LabelInstalledByValue})}
-		options.Client = client.Options{Cache: &client.CacheOptions{Unstructured: true}}
+// else, in full, as edits are told by comparing. Where namespaces are given, we
+// may have no rights in others, but for NetworkPolicies: one is in the namespace
+// of removals.
+func installedOnly(mgr ctrl.Manager, namespaces []string) cluster.Option {
+	options := cache.Options{DefaultLabelSelector: labels.SelectorFromSet(labels.Set{v1alpha2.LabelInstalledBy: v1alpha2.LabelInstalledByValue})}
+	if len(namespaces) > 0 {
+		options.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range namespaces {
+			options.DefaultNamespaces[namespace] = cache.Config{}
+		}
+		policies := &unstructured.Unstructured{}
+		policies.SetGroupVersionKind(kind("networking.k8s.io/v1", "NetworkPolicy"))
+		options.ByObject = map[client.Object]cache.ByObject{policies: {Namespaces: map[string]cache.Config{cache.AllNamespaces: {}}}}
+	}
+	return func(o *cluster.Options) {
+		o.Scheme, o.Cache = mgr.GetScheme(), options
+		o.Client = client.Options{Cache: &client.CacheOptions{Unstructured: true}}
 	}
 }
 

@@ -31,13 +31,21 @@ type report struct {
 var fine = verdict{reason: v1alpha2.ReasonNoFailures}
 
 // refusal is the report on a KubeFledged that is not the first one.
-func refusal(kf, one *v1alpha2.KubeFledged) report {
-	why := fmt.Sprintf("a cluster has one image cache, and KubeFledged %s/%s is older: edit that one, or delete it and this one takes its place", one.Namespace, one.Name)
-	_ = kf
+func refusal(one *v1alpha2.KubeFledged) report {
+	return left(v1alpha2.ReasonNotTheFirst, fmt.Sprintf("a cluster has one image cache, and KubeFledged %s/%s is older: edit that one, or delete it and this one takes its place", one.Namespace, one.Name))
+}
+
+// unwatched is the report on a KubeFledged in a namespace that is not cared for.
+func unwatched(namespaces []string) report {
+	return left(v1alpha2.ReasonNotWatched, fmt.Sprintf("the operator cares for the KubeFledgeds of other namespaces only (WATCH_NAMESPACE): %s", strings.Join(namespaces, ", ")))
+}
+
+// left is the report on a KubeFledged for which nothing is done.
+func left(reason, why string) report {
 	return report{verdicts: verdicts{
-		ready:       verdict{reason: v1alpha2.ReasonNotTheFirst, message: why},
-		progressing: verdict{reason: v1alpha2.ReasonNotTheFirst},
-		degraded:    verdict{holds: true, reason: v1alpha2.ReasonNotTheFirst, message: why},
+		ready:       verdict{reason: reason, message: why},
+		progressing: verdict{reason: reason},
+		degraded:    verdict{holds: true, reason: reason, message: why},
 	}}
 }
 

@@ -173,12 +173,20 @@ func (u *uninstallation) deleteRelease(ctx context.Context) error {
 	return nil
 }
 
-// inventory lists what is in the cluster of the release, whatever the records say.
+// inventory lists what is in the cluster of the release, whatever the records
+// say. What is in a namespace that is being deleted is left to that.
 func (u *uninstallation) inventory(ctx context.Context) ([]*release.Object, error) {
 	var found []*release.Object
 	for _, kind := range installedKinds {
-		list := listOf(kind)
-		err := u.Reader.List(ctx, list, client.MatchingLabels{v1alpha2.LabelInstalledBy: v1alpha2.LabelInstalledByValue})
+		options := []client.ListOption{client.MatchingLabels{v1alpha2.LabelInstalledBy: v1alpha2.LabelInstalledByValue}}
+		switch {
+		case !kind.everywhere && u.terminating:
+			continue
+		case !kind.everywhere:
+			options = append(options, client.InNamespace(u.kf.Namespace))
+		}
+		list := listOf(kind.GroupVersionKind)
+		err := u.Reader.List(ctx, list, options...)
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 			continue // the cluster does not have the kind
 		}

@@ -47,6 +47,8 @@ const (
 	ReasonNothingRendered = "NothingRendered"
 	// ReasonNotTheFirst: another KubeFledged is in the cluster, which has one image cache.
 	ReasonNotTheFirst = "NotTheFirst"
+	// ReasonNotWatched: the operator does not care for the KubeFledgeds of this namespace.
+	ReasonNotWatched = "NotWatched"
 	// ReasonForeignRelease: a Helm release of this name exists that the operator did not make.
 	ReasonForeignRelease = "ForeignRelease"
 	// ReasonInstallFailed: the API server refused an object of the first install.
