@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
 )
 
 // renewal is how often a leader renews its lease, the one thing that an idle
@@ -72,7 +74,9 @@ func (w *world) watchChanges() func() []string {
 		watches = append(watches, interest)
 		go func() {
 			for event := range interest.ResultChan() {
-				if object, ok := event.Object.(client.Object); ok {
+				// The namespaces of scenarios that have ended are being emptied.
+				object, ok := event.Object.(client.Object)
+				if ok && slices.Contains([]string{"", w.namespace, lab.Namespace, lab.Namespace + "-node"}, object.GetNamespace()) {
 					changes <- fmt.Sprintf("%s %T %s/%s", event.Type, object, object.GetNamespace(), object.GetName())
 				}
 			}
