@@ -239,9 +239,11 @@ func (o *cache) lists(image string) bool {
 // wantsAny tells whether the cache wants image on n. It is the simulation's own
 // word, so that the planner is not measured by itself.
 func (o *cache) wantsAny(n *node, image string) bool {
-	if o.deleting || o.purged() {
-		return false
-	}
+	return !o.deleting && !o.purged() && o.listsFor(n, image)
+}
+
+// listsFor tells whether a list for n has the image, whatever becomes of it.
+func (o *cache) listsFor(n *node, image string) bool {
 	for _, l := range o.spec.lists {
 		if matches(n.labels, l.selector) && contains(l.images, image) {
 			return true

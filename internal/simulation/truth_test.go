@@ -139,6 +139,10 @@ func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
 		return
 	case h.end == taken:
 		return
+	case now != nil && h.end == left && !now.listsFor(n, image):
+		// An informer that has not heard of the deletion sees a relabeled node.
+		h.end, h.at, h.since, h.ever, h.recorded = unselected, t.world.now, t.world.now, true, false
+		return
 	case now == nil || now.deleting && !now.spec.purges:
 		over := h.end == unselected && t.world.now-h.since >= t.world.settings.grace
 		if h.end = left; over || t.world.removingOn(n, image) {
@@ -227,7 +231,8 @@ func (t *truth) forget(n types.UID) {
 func (t *truth) mayRemove(n *node, image string) string {
 	for _, o := range t.world.api.objects[caches] {
 		c := o.(*cache)
-		if h := t.hold(n, image, c.uid, false); c.wantsAny(n, image) || c.deleting && h != nil && h.end == left {
+		h := t.hold(n, image, c.uid, false)
+		if c.wantsAny(n, image) || c.deleting && c.listsFor(n, image) && h != nil && h.end == left {
 			return "wanted, or to be left behind, by " + c.name
 		}
 	}
