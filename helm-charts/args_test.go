@@ -186,8 +186,8 @@ func TestFlagsOfTheWebhookServer(t *testing.T) {
 // the chart neither makes nor names one.
 func TestWhichConfigurationIsLookedAfter(t *testing.T) {
 	for values, want := range map[string]string{
-		`{}`: "kubefledged-webhook-server",
-		`validatingWebhook: {name: ours}`:                "ours",
+		`{}`:                              "kubefledged-webhook-server",
+		`validatingWebhook: {name: ours}`: "ours",
 		`validatingWebhook: {name: ours, create: false}`: "ours",
 		`validatingWebhook: {create: false}`:             "",
 	} {
