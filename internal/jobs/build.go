@@ -114,14 +114,15 @@ func ownLabels(opts *Options) map[string]string {
 // ownAnnotations hold what is read back; they are on the pod too, which may outlive its Job.
 func ownAnnotations(operation string, spec *plan.JobSpec, opts *Options) map[string]string {
 	return merged(opts.ExtraAnnotations, map[string]string{
-		v1alpha2.AnnotationNode:        spec.Node.Name,
-		v1alpha2.AnnotationNodeUID:     string(spec.Node.UID),
-		v1alpha2.AnnotationOperation:   operation,
-		v1alpha2.AnnotationSequence:    strconv.FormatInt(spec.Sequence, 10),
-		v1alpha2.AnnotationIdentity:    spec.Identity,
-		v1alpha2.AnnotationImages:      imageList(spec.Images),
-		v1alpha2.AnnotationDeadline:    spec.Deadline.String(),
-		v1alpha2.AnnotationSafeToEvict: "true",
+		v1alpha2.AnnotationNode:         spec.Node.Name,
+		v1alpha2.AnnotationNodeUID:      string(spec.Node.UID),
+		v1alpha2.AnnotationNodeCacheUID: string(spec.NodeCacheUID),
+		v1alpha2.AnnotationOperation:    operation,
+		v1alpha2.AnnotationSequence:     strconv.FormatInt(spec.Sequence, 10),
+		v1alpha2.AnnotationIdentity:     spec.Identity,
+		v1alpha2.AnnotationImages:       imageList(spec.Images),
+		v1alpha2.AnnotationDeadline:     spec.Deadline.String(),
+		v1alpha2.AnnotationSafeToEvict:  "true",
 	})
 }
 

@@ -33,7 +33,8 @@ func Parse(job *batchv1.Job) (plan.Job, error) {
 		Owner:    owner(job, what, note),
 		Sequence: sequence(text(job, v1alpha2.AnnotationSequence, note), note),
 		Identity: text(job, v1alpha2.AnnotationIdentity, note),
-		// Not there in Jobs of earlier versions.
+		// These are not there in Jobs of earlier versions.
+		Record:    types.UID(job.Annotations[v1alpha2.AnnotationNodeCacheUID]),
 		Selectors: job.Annotations[v1alpha2.AnnotationSelectors],
 		Images:    images(text(job, v1alpha2.AnnotationImages, note), note),
 		Deadline:  deadline(text(job, v1alpha2.AnnotationDeadline, note), note),

@@ -28,7 +28,7 @@ func TestRoundTrip(t *testing.T) {
 		job := jobs.Build(s, opts)
 		job.UID, job.CreationTimestamp, job.DeletionTimestamp = "job-uid", created, &created
 		want := plan.Job{
-			Kind: cmp.Or(s.Kind, plan.JobPull), Namespace: "team-a", Name: job.Name, UID: "job-uid", NodeUID: "node-uid", Owner: "cache-uid",
+			Kind: cmp.Or(s.Kind, plan.JobPull), Namespace: "team-a", Name: job.Name, UID: "job-uid", NodeUID: "node-uid", Record: "nodecache-uid", Owner: "cache-uid",
 			Sequence: 7, Identity: s.Identity, Deadline: 5 * time.Minute, Created: created.Time, Deleting: true,
 		}
 		var names []string
@@ -59,7 +59,7 @@ func TestRoundTripOfARemoval(t *testing.T) {
 	job.UID = "job-uid"
 	job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}
 	want := plan.Job{
-		Kind: plan.JobRemove, Namespace: "kube-fledged-node", Name: job.Name, UID: "job-uid", NodeUID: "node-uid",
+		Kind: plan.JobRemove, Namespace: "kube-fledged-node", Name: job.Name, UID: "job-uid", NodeUID: "node-uid", Record: "nodecache-uid",
 		Owner: "nodecache-uid", Sequence: 7, Identity: plan.IdentityNode, Deadline: 5 * time.Minute, Finished: true,
 		Images: []string{"docker.io/library/nginx:latest", "registry.example:5000/team/db:2", "docker.io/library/redis:8"},
 	}

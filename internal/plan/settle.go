@@ -15,6 +15,9 @@ func (d *nodePlan) settleJobs() {
 		switch {
 		case j.NodeUID != d.in.Node.UID:
 			d.deleteJob(j, "its node was replaced")
+		case !d.counts(j):
+			d.deleteJob(j, "it is of a record that is gone")
+			busy = j.PodRunning || j.podUnseen()
 		case j.Sequence != 0 && j.Sequence == d.in.Record.SlowJob:
 			d.judgeSlow(j)
 			d.lookAgain(pollInterval)
@@ -50,6 +53,10 @@ func (j *Job) podUnseen() bool {
 	return j.Attempt.Started.IsZero() && !j.Finished && !j.Gone
 }
 
+// counts tells whether the Job has its number from this record. One of an
+// earlier record, which somebody deleted, says nothing about now.
+func (d *nodePlan) counts(j *Job) bool { return j.Record == "" || j.Record == d.in.Record.UID }
+
 // occupy counts a Job that the kubelet may still work on.
 func (d *nodePlan) occupy(j *Job) {
 	d.lookAgain(pollInterval)
@@ -71,7 +78,7 @@ func (d *nodePlan) openNumbers() []int64 {
 	var numbers []int64
 	for i := range d.in.Jobs {
 		j := &d.in.Jobs[i]
-		if j.NodeUID == d.in.Node.UID && !isRecorded(&d.in.Record.NodeCacheStatus, j.Sequence) {
+		if j.NodeUID == d.in.Node.UID && d.counts(j) && !isRecorded(&d.in.Record.NodeCacheStatus, j.Sequence) {
 			numbers = append(numbers, j.Sequence)
 		}
 	}

@@ -122,3 +122,14 @@ func TestDeletedJobHoldsTheNode(t *testing.T) {
 	l.in.Jobs = nil
 	l.wantJob(l.step(0), "remove", "a", "x")
 }
+
+// What a Job of a deleted record shows is old news: it may have been undone.
+func TestJobOfADeletedRecord(t *testing.T) {
+	c := cache("c", "a")
+	j := jobFor(c, time.Minute, "a").settled(pulled)
+	j.PodRunning, j.Finished, j.Record = false, true, "earlier"
+	d := Decide(input(record(), c).with(func(in *NodeInput) { in.Jobs, in.Options.RetainJobs = []Job{j}, true }))
+	if diff := cmp.Diff([]string{"delete", "create"}, d.kinds()); diff != "" {
+		t.Error(diff)
+	}
+}

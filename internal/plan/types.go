@@ -139,6 +139,9 @@ type Job struct {
 	UID             types.UID
 	// NodeUID is the uid of the node the Job was made for.
 	NodeUID types.UID
+	// Record is the uid of the NodeCache that counts the Job; empty when the
+	// Job does not tell.
+	Record types.UID
 	// Owner is the uid of the owning ImageCache, or NodeCache of a removal.
 	Owner types.UID
 	// Sequence is the Job's number in the node's record.

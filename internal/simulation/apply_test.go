@@ -253,7 +253,7 @@ func newJob(spec *plan.JobSpec) *job {
 		meta: meta{kind: jobs, namespace: removalNamespace, name: jobName(spec)},
 		work: cmp.Or(spec.Kind, plan.JobPull), node: spec.Node.Name, nodeUID: spec.Node.UID, owner: spec.NodeCacheUID,
 		sequence: spec.Sequence, identity: spec.Identity, deadline: spec.Deadline, together: spec.Together,
-		keep: spec.Keep,
+		keep: spec.Keep, record: spec.NodeCacheUID,
 	}
 	if spec.Owner != nil {
 		j.namespace, j.owner, j.selectors = spec.Owner.Namespace, spec.Owner.UID, spec.Owner.Selectors

@@ -123,6 +123,8 @@ type job struct {
 	always   []bool
 	// selectors are those of the owner when the Job was made.
 	selectors string
+	// record is the uid of the NodeCache that counts the Job.
+	record types.UID
 	// keep are the names that a removal must not touch.
 	keep []string
 	// together is true when one container stands for all images.

@@ -113,7 +113,7 @@ func (p *process) jobs(name string) []plan.Job {
 
 func (p *process) planJob(j *job, pd *pod) plan.Job {
 	return plan.Job{
-		Kind: j.work, Finished: j.finished, Selectors: j.selectors, Namespace: j.namespace, Name: j.name, UID: j.uid, NodeUID: j.nodeUID, Owner: j.owner,
+		Kind: j.work, Finished: j.finished, Selectors: j.selectors, Record: j.record, Namespace: j.namespace, Name: j.name, UID: j.uid, NodeUID: j.nodeUID, Owner: j.owner,
 		Sequence: j.sequence, Identity: j.identity, Images: j.images, Deadline: j.deadline,
 		Created: j.created, Deleting: j.deleting, PodRunning: pd != nil && pd.phase != ended,
 		Attempt: p.world.attempt(j, pd),

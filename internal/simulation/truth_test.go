@@ -18,9 +18,6 @@ type truth struct {
 	holds map[types.UID]map[string]map[types.UID]*hold
 	// refreshed is when a refresh was accepted, by ImageCache and id.
 	refreshed map[types.UID]map[int64]time.Duration
-	// forgotten are the nodes whose record was deleted. Where finished Jobs are
-	// retained, the next record reads those of the last one anew.
-	forgotten map[types.UID]bool
 }
 
 // hold is what one ImageCache has to do with one image on one node.
@@ -52,7 +49,7 @@ const (
 func newTruth(w *world) *truth {
 	return &truth{
 		world: w, holds: map[types.UID]map[string]map[types.UID]*hold{},
-		refreshed: map[types.UID]map[int64]time.Duration{}, forgotten: map[types.UID]bool{},
+		refreshed: map[types.UID]map[int64]time.Duration{},
 	}
 }
 
@@ -205,9 +202,6 @@ func (w *world) cachedOn(n *node, image string) bool {
 // condemned tells whether there is a reason for a record to say that an image
 // is to be removed. Informers are behind, so an old one will do.
 func (t *truth) condemned(n types.UID, image string) bool {
-	if t.forgotten[n] {
-		return true
-	}
 	for _, h := range t.holds[n][image] {
 		if h.ever || h.end == taken {
 			return true
@@ -218,7 +212,6 @@ func (t *truth) condemned(n types.UID, image string) bool {
 
 // forget takes in that a record was deleted: nobody knows any more what is ours.
 func (t *truth) forget(n types.UID) {
-	t.forgotten[n] = t.world.settings.retain
 	for _, image := range t.holds[n] {
 		for _, h := range image {
 			h.recorded = false
@@ -235,9 +228,6 @@ func (t *truth) mayRemove(n *node, image string) string {
 		if c.wantsAny(n, image) || c.deleting && c.listsFor(n, image) && h != nil && h.end == left {
 			return "wanted, or to be left behind, by " + c.name
 		}
-	}
-	if t.forgotten[n.uid] {
-		return ""
 	}
 	for _, h := range t.holds[n.uid][image] {
 		over := t.world.now-h.since >= t.world.settings.grace-2*time.Second

@@ -44,6 +44,8 @@ const (
 	AnnotationSequence = "kubefledged.io/sequence"
 	// AnnotationIdentity is the pull identity of the Job's images.
 	AnnotationIdentity = "kubefledged.io/pull-identity"
+	// AnnotationNodeCacheUID is the uid of the NodeCache that counts the Job.
+	AnnotationNodeCacheUID = "kubefledged.io/nodecache-uid"
 	// AnnotationSelectors is a hash of the ImageCache's node selectors when the
 	// Job was made.
 	AnnotationSelectors = "kubefledged.io/selectors"

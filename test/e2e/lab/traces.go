@@ -59,12 +59,18 @@ func (c *Cluster) LeftBy(before Traces) ([]string, error) {
 	}
 	var left []string
 	for _, trace := range now {
-		name := marker.FindString(trace)
-		if !slices.Contains(before, trace) && (name == "" || name == c.Prefix) {
+		if !slices.Contains(before, trace) && c.mayOwn(trace) {
 			left = append(left, trace)
 		}
 	}
 	return append(left, c.processes()...), nil
+}
+
+// mayOwn tells whether a trace can be of this cluster. All cgroups of a cluster
+// lie below one of its name; others come and go on any machine.
+func (c *Cluster) mayOwn(trace string) bool {
+	name := marker.FindString(trace)
+	return name == c.Prefix || name == "" && !strings.HasPrefix(trace, "cgroup ")
 }
 
 // processes returns those that are in the cluster's cgroups or were started
