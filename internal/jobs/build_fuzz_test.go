@@ -42,7 +42,7 @@ func FuzzBuildAndParse(f *testing.F) {
 		if !utf8Valid(cache, node, first, second) {
 			return // JSON, as the API server itself, replaces what is no UTF-8
 		}
-		want := plan.Job{Kind: s.Kind, Namespace: job.Namespace, Name: job.Name, NodeUID: "node-uid", Owner: "cache-uid",
+		want := plan.Job{Kind: s.Kind, Namespace: job.Namespace, Name: job.Name, NodeUID: "node-uid", Record: "nodecache-uid", Owner: "cache-uid",
 			Sequence: sequence, Identity: plan.IdentityNode, Images: []string{first, second}, Deadline: s.Deadline}
 		if s.Kind == plan.JobRemove {
 			want.Owner = "nodecache-uid"
