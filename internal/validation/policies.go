@@ -26,7 +26,7 @@ type Pulled struct {
 // with a fixed tag counts as IfNotPresent unless the spec says otherwise, which
 // is the default of the controller's --image-pull-policy.
 func PulledBy(ic *v1alpha2.ImageCache) Pulled {
-	pulled := Pulled{Cache: ic.Name, Secrets: secretNames(ic.Spec.ImagePullSecrets)}
+	pulled := Pulled{Cache: ic.Name, Secrets: SecretNames(ic.Spec.ImagePullSecrets)}
 	seen := map[string]bool{}
 	for _, list := range ic.Spec.CacheSpec {
 		for _, image := range list.Images {
@@ -49,7 +49,8 @@ func always(policy corev1.PullPolicy, mutable bool) bool {
 	return policy == corev1.PullAlways || policy == "" && mutable
 }
 
-func secretNames(secrets []corev1.LocalObjectReference) string {
+// SecretNames returns the names of pull secrets as one string, in any order alike.
+func SecretNames(secrets []corev1.LocalObjectReference) string {
 	names := make([]string, 0, len(secrets))
 	for _, secret := range secrets {
 		names = append(names, secret.Name)
