@@ -40,6 +40,10 @@ type uninstallation struct {
 // uninstall takes down what was installed, in an order in which nothing is left
 // hanging, and lets the KubeFledged go. It may be ended and begun again anywhere.
 func (r *Reconciler) uninstall(ctx context.Context, kf *v1alpha2.KubeFledged) (ctrl.Result, error) {
+	// The informer may not know yet that it is gone, and another one of its name come.
+	if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(kf), kf); err != nil || kf.DeletionTimestamp == nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
 	if !slices.Contains(kf.Finalizers, v1alpha2.FinalizerUninstall) {
 		return ctrl.Result{}, nil
 	}
@@ -47,7 +51,7 @@ func (r *Reconciler) uninstall(ctx context.Context, kf *v1alpha2.KubeFledged) (c
 		return ctrl.Result{}, err
 	}
 	u, err := r.beginUninstall(ctx, kf)
-	if err == nil {
+	if err == nil && release.ValidateName(kf.Name) == nil {
 		var wait time.Duration
 		if wait, err = u.run(ctx); wait > 0 {
 			return ctrl.Result{RequeueAfter: wait}, nil

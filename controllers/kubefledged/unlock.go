@@ -16,7 +16,7 @@ func (r *Reconciler) unlock(kf *v1alpha2.KubeFledged, seen *observation) error {
 	if last.Status == release.StatusPendingRollback {
 		err = seen.helm.Forget(last.Revision)
 	} else {
-		err = seen.helm.Fail(last.Revision, fmt.Sprintf("%srevision %d was left %s", release.Interrupted, last.Revision, last.Status))
+		err = seen.helm.Mark(last.Revision, release.StatusFailed, fmt.Sprintf("%srevision %d was left %s", release.Interrupted, last.Revision, last.Status))
 	}
 	if err != nil {
 		return fmt.Errorf("end revision %d, which was left %s: %w", last.Revision, last.Status, err)

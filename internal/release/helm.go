@@ -109,8 +109,8 @@ func (c *Chart) Render(name, namespace string, values map[string]any, capabiliti
 	if err != nil {
 		return "", err
 	}
-	if err := chartutil.ValidateReleaseName(name); err != nil {
-		return "", fmt.Errorf("the name is that of the release and cannot be one: %w (at most 53 characters)", err)
+	if err := ValidateName(name); err != nil {
+		return "", err
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(copied, values); err != nil {
 		return "", err
@@ -138,6 +138,14 @@ func (c *Chart) Render(name, namespace string, values map[string]any, capabiliti
 		all.WriteString("---\n" + manifest.Content + "\n")
 	}
 	return all.String(), nil
+}
+
+// ValidateName refuses names that no release can have; a KubeFledged's may be longer.
+func ValidateName(name string) error {
+	if err := chartutil.ValidateReleaseName(name); err != nil {
+		return fmt.Errorf("the name is that of the Helm release, too, and cannot be one: %w (at most 53 characters)", err)
+	}
+	return nil
 }
 
 // copy protects the chart from Helm, which merges values into it.
@@ -229,13 +237,13 @@ func (h *Helm) Uninstall() error {
 	return err
 }
 
-// Fail ends a revision's operation that nobody finished.
-func (h *Helm) Fail(revision int, description string) error {
+// Mark changes the status of a revision.
+func (h *Helm) Mark(revision int, status Status, description string) error {
 	record, err := h.configuration.Releases.Get(h.name, revision)
 	if err != nil {
 		return err
 	}
-	record.SetStatus(helmrelease.StatusFailed, description)
+	record.SetStatus(helmrelease.Status(status), description)
 	return h.configuration.Releases.Update(record)
 }
 
@@ -250,6 +258,9 @@ func (h *Helm) Forget(revision int) error {
 
 // History reads what is stored of the release.
 func (h *Helm) History(ctx context.Context) (History, error) {
+	if ValidateName(h.name) != nil {
+		return History{}, nil
+	}
 	secrets, err := h.secrets.ofRelease(ctx, h.name)
 	if err != nil {
 		return History{}, fmt.Errorf("read the release's records: %w", err)
