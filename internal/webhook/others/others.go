@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -20,6 +22,9 @@ import (
 
 // mostImages are compared for one answer, which takes a few milliseconds.
 const mostImages = 50_000
+
+// tryAgain is the pause after the API server did not answer.
+const tryAgain = 30 * time.Second
 
 // Caches watches ImageCaches in a cache of its own: without the right to list
 // them, or with an API server that does not answer, only warnings are missing.
@@ -44,13 +49,20 @@ func New(rc *rest.Config, scheme *runtime.Scheme) (*Caches, error) {
 
 // Start watches until ctx ends.
 func (c *Caches) Start(ctx context.Context) error {
-	if _, err := c.cache.GetInformer(ctx, &v1alpha2.ImageCache{}, cache.BlockUntilSynced(false)); err != nil {
-		log.FromContext(ctx).Error(err, "cannot watch ImageCaches: there will be no warnings about others")
-		<-ctx.Done()
-		return nil
+	if err := wait.PollUntilContextCancel(ctx, tryAgain, true, c.addInformer); err != nil {
+		return nil // it is over
 	}
 	go func() { c.synced.Store(c.cache.WaitForCacheSync(ctx)) }()
 	return c.cache.Start(ctx)
+}
+
+// addInformer asks the API server what an ImageCache is, which may fail.
+func (c *Caches) addInformer(ctx context.Context) (done bool, _ error) {
+	_, err := c.cache.GetInformer(ctx, &v1alpha2.ImageCache{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		log.FromContext(ctx).Info("cannot watch ImageCaches, so there are no warnings about others", "error", err.Error())
+	}
+	return err == nil, nil
 }
 
 // Of returns how the ImageCaches of a namespace pull their images, or nothing
