@@ -33,7 +33,7 @@ func run(commit string, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// head is what stands above the tables.
+// head is what stands above the table.
 const head = `# Reliability
 
 What was done to a running KubeFledged on real nodes, what should have come of it, and what was seen. This page is written by ` + "`make evidence`" + ` from what the scenarios of ` + "`make e2e-full`" + ` report; do not edit it. It is of commit %s: %d faults, %s.
@@ -44,33 +44,12 @@ The nodes run kubelet, containerd and kube-proxy as any node does ([how](../test
 func page(commit string, faults []lab.Fault) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, head, commit, len(faults), verdict(faults))
-	for _, scenario := range scenarios(faults) {
-		fmt.Fprintf(&b, "\n## %s\n\n| done | expected | seen | |\n|---|---|---|---|\n", scenario)
-		for _, f := range faults {
-			if name(f) == scenario {
-				fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(f.Injected), cell(f.Expected), seen(f), result(f))
-			}
-		}
+	b.WriteString("\n| scenario | what was done | expected | seen | |\n|---|---|---|---|---|\n")
+	for _, f := range faults {
+		name, _, _ := strings.Cut(f.Scenario, "/") // without the case of its table
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, cell(f.Injected), cell(f.Expected), seen(f), result(f))
 	}
 	return b.String()
-}
-
-// name of the scenario without the case of its table.
-func name(f lab.Fault) string {
-	name, _, _ := strings.Cut(f.Scenario, "/")
-	return name
-}
-
-// scenarios returns the names in the order of the run.
-func scenarios(faults []lab.Fault) []string {
-	var names []string
-	known := map[string]bool{}
-	for _, f := range faults {
-		if n := name(f); !known[n] {
-			names, known[n] = append(names, n), true
-		}
-	}
-	return names
 }
 
 func verdict(faults []lab.Fault) string {

@@ -16,24 +16,17 @@ func TestPage(t *testing.T) {
 	if err := run("abc", strings.NewReader(reported), &out); err != nil {
 		t.Fatal(err)
 	}
-	intro, tables, _ := strings.Cut(out.String(), "\n## ")
+	intro, table, _ := strings.Cut(out.String(), "\n| ")
 	if !strings.Contains(intro, "commit abc: 3 faults, 1 not as expected") {
 		t.Errorf("the intro is %s", intro)
 	}
-	want := `TestB
-
-| done | expected | seen | |
-|---|---|---|---|
-| a \| b | c | 5s<br>&lt;x&gt; | ok |
-| f | g | h i | ok |
-
-## TestA
-
-| done | expected | seen | |
-|---|---|---|---|
-| d | e |  | **failed** |
+	want := `scenario | what was done | expected | seen | |
+|---|---|---|---|---|
+| TestB | a \| b | c | 5s<br>&lt;x&gt; | ok |
+| TestA | d | e |  | **failed** |
+| TestB | f | g | h i | ok |
 `
-	if diff := cmp.Diff(want, tables); diff != "" {
+	if diff := cmp.Diff(want, table); diff != "" {
 		t.Error(diff)
 	}
 }
