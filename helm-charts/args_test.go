@@ -1,7 +1,6 @@
 package charts_test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubefledged/kubefledged-operator/controllers"
+	"github.com/kubefledged/kubefledged-operator/internal/webhook"
 )
 
 // container returns the only one of a Deployment.
@@ -157,28 +157,86 @@ image: {kubefledgedCRIClientRepository: "r.example.com:5000/x", kubefledgedCRICl
 	}
 }
 
-// flagsOf returns the names of the flags in args.
-func flagsOf(args []string) []string {
-	names := map[string]bool{}
-	for _, arg := range args {
-		name, _, _ := strings.Cut(arg, "=")
-		names[name] = true
+// parsedByWebhook is what the webhook server makes of its flags and environment.
+func parsedByWebhook(t *testing.T, r release) (webhook.Options, *pflag.FlagSet) {
+	t.Helper()
+	c := container(t, r, "-webhook-server")
+	for _, e := range c.Env {
+		if e.ValueFrom == nil || e.ValueFrom.FieldRef.FieldPath != "metadata.namespace" {
+			t.Fatalf("%s comes from elsewhere", e.Name)
+		}
+		t.Setenv(e.Name, r.namespace)
 	}
-	return slices.Sorted(maps.Keys(names))
+	options := webhook.DefaultOptions()
+	flags := pflag.NewFlagSet("kubefledged-webhook-server", pflag.ContinueOnError)
+	options.AddFlags(flags)
+	controllers.AddLoggingFlags(flags)
+	if err := flags.Parse(c.Args); err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(c.Args, "\n"))
+	}
+	if err := options.Validate(); err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(c.Args, "\n"))
+	}
+	if !slices.Equal(c.Command, []string{"/kubefledged-webhook-server"}) && r.values["command"] == nil {
+		t.Errorf("it runs %v", c.Command)
+	}
+	return options, flags
 }
 
-// The webhook server's flags, and the environment that the original's had.
-func TestFlagsOfTheWebhookServer(t *testing.T) {
-	common := []string{"--certificate-secret", "--health-probe-bind-address", "--metrics-bind-address", "--namespace", "--port", "--self-signed", "--service", "--stderrthreshold", "--v", "--webhook-configuration"}
-	for name, want := range map[string][]string{"defaults": common, "cert-manager": slices.Concat([]string{"--cert-file", "--key-file"}, common)} {
-		c := container(t, cases(t)[name], "-webhook-server")
-		slices.Sort(want)
-		if got := flagsOf(c.Args); !slices.Equal(got, want) {
-			t.Errorf("%s: got %v", name, got)
+// The webhook server takes all that the chart can say, and calls itself what the
+// chart calls it.
+func TestWebhookServerTakesItsFlags(t *testing.T) {
+	for name, r := range cases(t) {
+		if name == "webhook-off" {
+			continue
 		}
-		if !slices.Equal(c.Command, []string{"/kubefledged-webhook-server"}) || c.Env[0].Name != "KUBEFLEDGED_NAMESPACE" {
-			t.Errorf("%s: %v %v", name, c.Command, c.Env)
-		}
+		t.Run(name, func(t *testing.T) {
+			options, _ := parsedByWebhook(t, r)
+			all := objects(t, r)
+			mustFind(t, all, "Service", options.Service)
+			mustFind(t, all, "ValidatingWebhookConfiguration", options.WebhookConfiguration)
+			if options.Namespace != r.namespace {
+				t.Errorf("it is in %s", options.Namespace)
+			}
+			role := find(all, "Role", options.Service+"-certificate")
+			if options.SelfSigned != (role != nil) || role != nil && !strings.Contains(role.text, `["`+options.CertificateSecret+`"]`) {
+				t.Errorf("it makes a certificate in %s: %v, with the rights\n%v", options.CertificateSecret, options.SelfSigned, role)
+			}
+		})
+	}
+}
+
+func TestValuesReachTheWebhookServer(t *testing.T) {
+	t.Setenv("KUBEFLEDGED_NAMESPACE", "kube-fledged")
+	want := webhook.DefaultOptions()
+	want.CertificateSecret, want.MetricsAddress, want.ProbeAddress = "kubefledged-webhook-server-cert", ":8082", ":8083"
+	got, _ := parsedByWebhook(t, theRelease(nil))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-server +chart)\n%s", diff)
+	}
+	got, flags := parsedByWebhook(t, theRelease(parse(t, `
+args:
+  webhookServerPort: 9443
+  webhookServerLogLevel: WARNING
+  webhookServerLogVerbosity: 3
+  webhookServerCertFile: /etc/webhook-certs/cert.pem
+  webhookServerKeyFile: /etc/webhook-certs/key.pem
+  webhookServerExtraArgs: [--shutdown-delay=7s]
+webhook: {selfSigned: false, certificateSecret: tls}
+webhookServer: {healthPort: 9001}
+webhookService: {name: service}
+validatingWebhook: {name: ours}
+metrics: {enabled: false}
+`)))
+	want.Port, want.ShutdownDelay, want.SelfSigned = 9443, 7*time.Second, false
+	want.CertFile, want.KeyFile, want.CertificateSecret = "/etc/webhook-certs/cert.pem", "/etc/webhook-certs/key.pem", "tls"
+	want.Service, want.WebhookConfiguration = "service", "ours"
+	want.MetricsAddress, want.ProbeAddress = "0", ":9001"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if level, detail := flags.Lookup("stderrthreshold").Value.String(), flags.Lookup("v").Value.String(); level != "1" || detail != "3" {
+		t.Errorf("it logs %s, %s", level, detail)
 	}
 }
 

@@ -314,6 +314,9 @@ func TestCertManager(t *testing.T) {
 		if len(pod.Volumes) != 1 || pod.Volumes[0].Secret.SecretName != secret {
 			t.Fatalf("%s: volumes %+v", name, pod.Volumes)
 		}
+		if items := pod.Volumes[0].Secret.Items; len(items) != 2 || items[0] != (corev1.KeyToPath{Key: "tls.crt", Path: "tls.crt"}) || items[1] != (corev1.KeyToPath{Key: "tls.key", Path: "tls.key"}) {
+			t.Errorf("%s: it mounts %+v", name, items)
+		}
 		mount := pod.Containers[0].VolumeMounts[0].MountPath
 		for _, want := range []string{"--self-signed=false", "--cert-file=" + mount + "/tls.crt", "--key-file=" + mount + "/tls.key"} {
 			if !slices.Contains(pod.Containers[0].Args, want) {

@@ -65,6 +65,15 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
+// What only the templates can see, they say in the same way.
+func TestTemplatesRefuse(t *testing.T) {
+	const values = `{webhook: {selfSigned: false}, args: {webhookServerCertFile: /a/b/tls.crt, webhookServerKeyFile: /a/c/tls.key}}`
+	_, err := tryRender(t, "kubefledged", theRelease(parse(t, values)))
+	if err == nil || !strings.Contains(err.Error(), "args.webhookServerKeyFile: must be in the directory of args.webhookServerCertFile") {
+		t.Error(err)
+	}
+}
+
 // What the schema has to take: values of an umbrella chart, numbers and words.
 func TestSchemaAccepts(t *testing.T) {
 	for _, values := range []string{
