@@ -1,7 +1,7 @@
 # The images of KubeFledged, one stage each. `make images` builds them and adds
 # the labels that all of them share.
 #
-# Each holds one static program, built beforehand by `make build`: a change
+# Each holds static programs, built beforehand by `make build`: a change
 # becomes an image in a second, and there is no shell, no package manager and no
 # base image to patch. No CA bundle either: the programs talk only to the API
 # server, with the CA of their service account, and to the runtime's socket.
@@ -11,7 +11,7 @@ FROM scratch AS controller
 ARG TARGETARCH
 LABEL org.opencontainers.image.title="kubefledged-controller" \
       org.opencontainers.image.description="Keeps container images on the nodes that will need them"
-COPY bin/linux_${TARGETARCH}/kubefledged-controller /kubefledged-controller
+COPY bin/linux_${TARGETARCH}/kubefledged-controller bin/linux_${TARGETARCH}/kubefledged-webhook-server /
 USER 65532:65532
 ENTRYPOINT ["/kubefledged-controller"]
 
