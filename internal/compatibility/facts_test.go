@@ -32,8 +32,9 @@ func facts(t *testing.T) map[string][]string {
 		"Labels":              labels(api),
 		"Controller flags":    flags(),
 		"Environment":         withPrefix(constants(t, "controllers"), "env"),
-		"RBAC":                objects(t),
+		"RBAC":                append(objects(t), chartObjects(t)...),
 		"Validation messages": withPrefix(constants(t, "internal/validation"), "message"),
+		"Webhook server":      webhookServer(t),
 		"Events":              recorders(t),
 		"Make targets":        targets(t),
 	}
