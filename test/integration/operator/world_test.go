@@ -3,16 +3,20 @@ package operator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/charts/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/release"
@@ -83,6 +87,12 @@ func insist(t *testing.T, namespace string) {
 	t.Cleanup(func() {
 		_ = admin.Delete(context.Background(), binding)
 		_ = admin.Delete(context.Background(), policy)
+	})
+	within(t, 30*time.Second, "the policy is in force", func() (bool, string) {
+		probe := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "probe-", Labels: map[string]string{"app": "ours"}},
+			Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+		err := admin.Create(t.Context(), probe, client.DryRunAll)
+		return probe.Labels["app"] == "theirs", fmt.Sprint(err)
 	})
 }
 
