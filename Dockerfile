@@ -22,3 +22,11 @@ LABEL org.opencontainers.image.title="kubefledged-cri-client" \
 COPY bin/linux_${TARGETARCH}/kubefledged-cri-client /kubefledged-cri-client
 USER 65532:65532
 ENTRYPOINT ["/kubefledged-cri-client"]
+
+FROM scratch AS operator
+ARG TARGETARCH
+LABEL org.opencontainers.image.title="kubefledged-operator" \
+      org.opencontainers.image.description="Installs the image cache that a KubeFledged asks for"
+COPY bin/linux_${TARGETARCH}/kubefledged-operator /kubefledged-operator
+USER 65532:65532
+ENTRYPOINT ["/kubefledged-operator"]

@@ -22,7 +22,7 @@ LDFLAGS = -s -w -X $(VERSION_PACKAGE).Version=$(VERSION) -X $(VERSION_PACKAGE).C
 GO_BUILD_FLAGS = -tags grpcnotrace $(if $(RELEASE),-trimpath) -ldflags "$(LDFLAGS)"
 
 LOCALCLUSTER := bin/localcluster
-# For another cluster: make deploy KUBECTL=kubectl
+# For the cluster of KUBECONFIG: make deploy KUBECTL=kubectl
 KUBECTL ?= $(LOCALCLUSTER) kubectl
 KUBECTL_PROGRAM = $(filter $(LOCALCLUSTER),$(KUBECTL))
 
@@ -236,13 +236,14 @@ $(BUILDS): build-%:
 	@mkdir -p bin/linux_$*
 	GOOS=linux GOARCH=$* go build $(GO_BUILD_FLAGS) -o bin/linux_$*/ ./cmd/...
 
-IMAGES := controller cri-client
+IMAGES := controller cri-client operator
 # What manifests call the images. The nodes of a local cluster take ghcr.io from
 # the cluster's own registry, so the names are the same there.
 REGISTRY ?= ghcr.io/kubefledged
 TAG ?= $(VERSION)
 CONTROLLER_IMG ?= $(REGISTRY)/kubefledged-controller:$(TAG)
 CRI_CLIENT_IMG ?= $(REGISTRY)/kubefledged-cri-client:$(TAG)
+OPERATOR_IMG ?= $(REGISTRY)/kubefledged-operator:$(TAG)
 
 # Registries on loopback are a local cluster's and speak plain HTTP.
 TLS = $(if $(filter 127.0.0.1:% localhost:%,$(REGISTRY)),false,true)
@@ -277,22 +278,74 @@ require-buildah:
 
 ##@ Deploy
 
+# config/ names the images NAME:dev; what is applied names the real ones.
+WITH_IMAGES = sed -e 's|kubefledged-controller:dev|$(CONTROLLER_IMG)|' \
+	-e 's|kubefledged-cri-client:dev|$(CRI_CLIENT_IMG)|' -e 's|kubefledged-operator:dev|$(OPERATOR_IMG)|'
+APPLY = $(KUBECTL) apply --server-side -f -
+DELETE = $(KUBECTL) delete --ignore-not-found -f -
+SAMPLE := config/samples/charts_v1alpha2_kubefledged.yaml
+# helm works on the cluster of KUBECTL.
+HELM_HERE = $(if $(KUBECTL_PROGRAM),KUBECONFIG=$$($(LOCALCLUSTER) path kubeconfig)) $(HELM) --namespace kube-fledged
+
 .PHONY: install
 install: $(KUBECTL_PROGRAM) ## Apply the CRDs.
-	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
+	$(KUSTOMIZE) build config/crd | $(APPLY)
 
 .PHONY: uninstall
 uninstall: $(KUBECTL_PROGRAM) ## Delete the CRDs, and with them every ImageCache.
-	$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found -f -
-
-# config/ names the images NAME:dev; what is applied names the real ones.
-DEFAULT_MANIFESTS = $(KUSTOMIZE) build config/default | sed \
-	-e 's|kubefledged-controller:dev|$(CONTROLLER_IMG)|' -e 's|kubefledged-cri-client:dev|$(CRI_CLIENT_IMG)|'
+	$(KUSTOMIZE) build config/crd | $(DELETE)
 
 .PHONY: deploy
-deploy: $(KUBECTL_PROGRAM) ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG.
-	$(DEFAULT_MANIFESTS) | $(KUBECTL) apply --server-side -f -
+deploy: $(KUBECTL_PROGRAM) ## Apply the CRDs and the operator with OPERATOR_IMG, CONTROLLER_IMG and CRI_CLIENT_IMG.
+	$(KUSTOMIZE) build config/operator | $(WITH_IMAGES) | $(APPLY)
+	$(KUBECTL) rollout status --timeout=5m -n kubefledged-operator deployment/kubefledged-operator
 
+# A KubeFledged is held by the operator until what it stands for is gone.
 .PHONY: undeploy
-undeploy: $(KUBECTL_PROGRAM) ## Delete what deploy applied.
-	$(DEFAULT_MANIFESTS) | $(KUBECTL) delete --ignore-not-found -f -
+undeploy: $(KUBECTL_PROGRAM) ## Delete every KubeFledged and the operator; CRDs and ImageCaches stay.
+	@$(MAKE) delete-kubefledgeds
+	$(KUSTOMIZE) build config/manager | $(DELETE)
+	$(KUSTOMIZE) build config/operator-rbac | $(DELETE)
+
+.PHONY: deploy-using-operator
+deploy-using-operator: deploy ## Have the operator install the image cache of config/samples.
+	$(KUBECTL) apply --server-side -f $(SAMPLE)
+	$(KUBECTL) wait --for=condition=Ready --timeout=5m -f $(SAMPLE)
+
+.PHONY: deploy-using-helm
+deploy-using-helm: install ## Install the image cache by its chart, with the images of REGISTRY and TAG.
+	$(HELM_HERE) upgrade --install --create-namespace --wait kubefledged helm-charts/kubefledged \
+	  --set image.kubefledgedControllerRepository=$(REGISTRY)/kubefledged-controller \
+	  --set image.kubefledgedCRIClientRepository=$(REGISTRY)/kubefledged-cri-client --set-string image.tag=$(TAG)
+
+.PHONY: deploy-using-yaml
+deploy-using-yaml: $(KUBECTL_PROGRAM) ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG: the controller alone.
+	$(KUSTOMIZE) build config/default | $(WITH_IMAGES) | $(APPLY)
+
+.PHONY: update
+update: $(KUBECTL_PROGRAM) ## Restart the programs of the image cache, for a tag that was pushed anew.
+	$(KUBECTL) rollout restart -n kube-fledged deployment -l app=kubefledged
+	$(KUBECTL) rollout status --timeout=5m -n kube-fledged deployment -l app=kubefledged
+
+.PHONY: delete-kubefledgeds
+delete-kubefledgeds:
+	@if $(KUBECTL) get crd kubefledgeds.charts.helm.kubefledged.io >/dev/null 2>&1; then \
+	  $(KUBECTL) delete kubefledgeds.charts.helm.kubefledged.io --all --all-namespaces --timeout=3m; \
+	fi
+
+.PHONY: remove-kubefledged
+remove-kubefledged: $(KUBECTL_PROGRAM) ## Remove the image cache, however it was installed; CRDs, ImageCaches and the operator stay.
+	@$(MAKE) delete-kubefledgeds
+	$(HELM_HERE) uninstall --ignore-not-found --wait kubefledged
+	$(KUBECTL) delete --ignore-not-found -n kube-fledged deployment/kubefledged-controller
+	for part in rbac removal; do $(KUSTOMIZE) build config/$$part | $(DELETE); done
+
+.PHONY: remove-kubefledged-and-operator
+remove-kubefledged-and-operator: remove-kubefledged undeploy ## Remove everything, ImageCaches and CRDs too.
+	$(KUSTOMIZE) build config/crd | $(DELETE)
+	$(KUSTOMIZE) build config/operator-target | $(DELETE)
+
+.PHONY: build-installer
+build-installer: ## Write the CRDs and the operator into one file, dist/install.yaml.
+	@mkdir -p dist
+	$(KUSTOMIZE) build config/operator | $(WITH_IMAGES) > dist/install.yaml

@@ -41,7 +41,7 @@ func (c *Cluster) Deploy(ctx context.Context) error {
 			return err
 		}
 	}
-	err = c.make(ctx, "deploy", "KUBECTL="+c.program+" kubectl --name "+c.Name,
+	err = c.make(ctx, "deploy-using-yaml", "KUBECTL="+c.program+" kubectl --name "+c.Name,
 		"CONTROLLER_IMG=localhost:5000/kubefledged-controller:"+tag,
 		"CRI_CLIENT_IMG=localhost:5000/kubefledged-cri-client:"+tag)
 	if err != nil {
