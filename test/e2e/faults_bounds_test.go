@@ -28,7 +28,7 @@ func TestTwoThousandImages(t *testing.T) {
 	w := newWorld(t, "many")
 	row := w.fault("2,000 tags of one image on a node, of which the node's list shows five", "record and status stay bounded, few verifications, then none")
 	const node, count = "packed", 2000
-	w.configure(withFlag("--images-per-job=100"))
+	w.configure(withFlag("--images-per-job=50"))
 	w.addNodeWith(node, lab.NodeOptions{Kubelet: map[string]any{"registryPullQPS": 0}})
 	var images []string
 	for i := range count {
