@@ -66,7 +66,6 @@ func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Images.Controller, "controller-image", o.Images.Controller, "The `image` of the controller and the webhook server, unless a KubeFledged has its own. Also set by the environment variable "+envControllerImage+". (default: the chart's)")
 	fs.StringVar(&o.Images.CRIClient, "cri-client-image", o.Images.CRIClient, "The `image` of the helper on nodes, unless a KubeFledged has its own. Also set by the environment variable "+envCRIClientImage+". (default: the chart's)")
 	fs.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", o.WatchNamespaces, "The `namespaces` whose KubeFledgeds are cared for, separated by commas. Also set by the environment variable "+envWatchNamespace+". (default: all)")
-	fs.Lookup("watch-namespaces").DefValue = ""
 	fs.StringVar(&o.Namespace, "namespace", o.Namespace, "The `namespace` of the operator's own objects. Also set by the environment variable "+envPodNamespace+".")
 	fs.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "Let only one of several replicas work.")
 	fs.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress, "The `address` of the metrics endpoint, [host]:port; 0 turns it off.")
