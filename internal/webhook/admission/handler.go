@@ -87,7 +87,7 @@ func read(w http.ResponseWriter, r *http.Request) (*admissionv1.AdmissionRequest
 		return nil, http.StatusMethodNotAllowed, fmt.Errorf("%s is not supported: POST an AdmissionReview", r.Method)
 	}
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		return nil, http.StatusUnsupportedMediaType, fmt.Errorf("Content-Type is %q: must be application/json", r.Header.Get("Content-Type")) //nolint:staticcheck // the name of a header
+		return nil, http.StatusUnsupportedMediaType, fmt.Errorf("Content-Type is %q: must be application/json", r.Header.Get("Content-Type"))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBytes))
 	if err != nil {

@@ -41,7 +41,8 @@ func (k *Keeper) readConfiguration(ctx context.Context) (*admissionregistrationv
 // readSecret returns a Secret without a resourceVersion when there is none.
 func (k *Keeper) readSecret(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	if err := k.Client.Get(ctx, k.Secret, secret); client.IgnoreNotFound(err) != nil {
+	err := client.IgnoreNotFound(k.Client.Get(ctx, k.Secret, secret))
+	if err != nil {
 		return nil, fmt.Errorf("read Secret %s: %w", k.Secret, err)
 	}
 	return secret, nil

@@ -49,8 +49,9 @@ func New(rc *rest.Config, scheme *runtime.Scheme) (*Caches, error) {
 
 // Start watches until ctx ends.
 func (c *Caches) Start(ctx context.Context) error {
-	if err := wait.PollUntilContextCancel(ctx, tryAgain, true, c.addInformer); err != nil {
-		return nil // it is over
+	_ = wait.PollUntilContextCancel(ctx, tryAgain, true, c.addInformer) // fails only when ctx ends
+	if ctx.Err() != nil {
+		return nil
 	}
 	go func() { c.synced.Store(c.cache.WaitForCacheSync(ctx)) }()
 	return c.cache.Start(ctx)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,9 @@ func TestWithoutAServer(t *testing.T) {
 	}
 	listener, address := listen(t)
 	install(t, address)
-	listener.Close() // nobody answers at this address any more
+	if err := listener.Close(); err != nil { // nobody answers at this address any more
+		t.Fatal(err)
+	}
 
 	eventually(t, "a new ImageCache is refused while nobody judges it", func() error {
 		return ifNot(apierrors.IsInternalError, cp.Client.Create(t.Context(), listing(namespace, "new", "a"), client.DryRunAll))
@@ -51,6 +54,39 @@ func TestWithoutAServer(t *testing.T) {
 	}
 	if err := cp.Client.Get(t.Context(), client.ObjectKeyFromObject(ic), ic); !apierrors.IsNotFound(err) {
 		t.Errorf("the ImageCache has not gone: %v", err)
+	}
+}
+
+// TestTheLargestWithoutAServer: what matchConditions may cost is bounded, and
+// specs are compared in one. The largest ImageCache must stay below.
+func TestTheLargestWithoutAServer(t *testing.T) {
+	namespace := newNamespace(t)
+	ic := listing(namespace, "large")
+	ic.Spec.CacheSpec = nil
+	for i := range 40 {
+		var list v1alpha2.CacheSpecImages
+		for j := range 500 {
+			list.Images = append(list.Images, v1alpha2.Image(fmt.Sprintf("registry.example.com/department/team-%d/application-%d:v1.0.0", i, j)))
+		}
+		ic.Spec.CacheSpec = append(ic.Spec.CacheSpec, list)
+	}
+	if err := cp.Client.Create(t.Context(), ic); err != nil {
+		t.Fatal(err)
+	}
+	listener, address := listen(t)
+	install(t, address)
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a new ImageCache is refused while nobody judges it", func() error {
+		return ifNot(apierrors.IsInternalError, cp.Client.Create(t.Context(), listing(namespace, "new", "a"), client.DryRunAll))
+	})
+	ic.Annotations = map[string]string{v1alpha2.AnnotationPurge: ""}
+	if err := cp.Client.Update(t.Context(), ic); err != nil {
+		t.Errorf("a purge: %v", err)
+	}
+	if err := cp.Client.Delete(t.Context(), ic); err != nil {
+		t.Errorf("a deletion: %v", err)
 	}
 }
 

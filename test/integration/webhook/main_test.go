@@ -5,6 +5,7 @@ package webhook
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -132,7 +133,8 @@ func install(t *testing.T, addresses ...string) *admissionregistrationv1.Validat
 
 func uninstall(t *testing.T) {
 	t.Helper()
-	if err := cp.Client.Delete(context.Background(), configuration()); client.IgnoreNotFound(err) != nil {
+	err := client.IgnoreNotFound(cp.Client.Delete(context.Background(), configuration()))
+	if err != nil {
 		t.Error(err)
 	}
 }
@@ -150,6 +152,11 @@ func listen(t *testing.T) (net.Listener, string) {
 // start runs a server on the listener and returns a function that stops it; it is
 // stopped at the end of the test in any case.
 func start(t *testing.T, namespace string, listener net.Listener, mods ...func(*webhook.Options)) (stop func()) {
+	t.Helper()
+	return startAs(t, user, namespace, listener, mods...)
+}
+
+func startAs(t *testing.T, user *rest.Config, namespace string, listener net.Listener, mods ...func(*webhook.Options)) (stop func()) {
 	t.Helper()
 	o := webhook.DefaultOptions()
 	o.Namespace, o.MetricsAddress, o.ProbeAddress = namespace, "0", "0"
@@ -228,7 +235,7 @@ func waitUntilAsked(t *testing.T, namespace string) {
 	eventually(t, "the API server asks the webhook server", func() error {
 		err := cp.Client.Create(t.Context(), twice(namespace, "probe"), client.DryRunAll)
 		if !apierrors.IsInvalid(err) {
-			return fmt.Errorf("got %v", err)
+			return fmt.Errorf("a bad ImageCache is answered with: %w", errors.Join(err, errors.New("not refused")))
 		}
 		return nil
 	})

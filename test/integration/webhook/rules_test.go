@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -97,7 +98,7 @@ func TestWarningsAreShown(t *testing.T) {
 			output, err := kubectl(t, fmt.Sprintf(manifest, `imagePullPolicy: IfNotPresent, cacheSpec: [{images: [nginx, "quay.io/a/b:1"]}]`),
 				"create", "--dry-run=server", "-n", namespace, "-f", "-")
 			if err != nil || !strings.Contains(output, want) {
-				return fmt.Errorf("%v: %s", err, output)
+				return fmt.Errorf("kubectl printed %q: %w", output, errors.Join(err, errors.New("no such warning")))
 			}
 			return nil
 		})
