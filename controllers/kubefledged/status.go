@@ -112,7 +112,11 @@ func readiness(seen *observation, step release.Step, degraded verdict) verdict {
 	case degraded.holds:
 		return verdict{reason: degraded.reason, message: degraded.message}
 	default:
-		return verdict{reason: ongoing[step.Action], message: "what the spec asks for is not deployed yet"}
+		reason := ongoing[step.Action]
+		if reason == "" {
+			reason = v1alpha2.ReasonWaiting
+		}
+		return verdict{reason: reason, message: "what the spec asks for is not deployed yet"}
 	}
 }
 
