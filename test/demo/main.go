@@ -50,6 +50,7 @@ func run(ctx context.Context, out io.Writer) error {
 		{"Deploy the controller from config/default", d.deploy},
 		{"Apply the tutorial's ImageCache", d.applyCache},
 		{"What is where", d.showNodes},
+		{"Modify, purge and refresh it", d.showLife},
 		{"What it is for: pods start sooner", d.measureStarts},
 	} {
 		d.screen.heading(step.title)

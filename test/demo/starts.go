@@ -95,7 +95,7 @@ func (d *demo) cacheApp(ctx context.Context) error {
 	if err := d.cluster.API.Create(ctx, cache); err != nil {
 		return err
 	}
-	return d.follow(ctx, appCache)
+	return d.follow(ctx, appCache, v1alpha2.ImageCacheReasonCreate)
 }
 
 // median starts one pod of each image and returns the median of the times.

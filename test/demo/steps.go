@@ -127,15 +127,15 @@ func (d *demo) applyCache(ctx context.Context) error {
 	if _, err := d.cluster.Kubectl(ctx, "apply", "-f", filepath.Join(d.cluster.Root, manifest)); err != nil {
 		return err
 	}
-	if err := d.follow(ctx, tutorialName); err != nil {
+	if err := d.follow(ctx, tutorialName, v1alpha2.ImageCacheReasonCreate); err != nil {
 		return err
 	}
 	d.screen.say("all images on all their nodes %.1f s after kubectl apply", time.Since(began).Seconds())
 	return nil
 }
 
-// follow shows the status of an ImageCache until it has succeeded.
-func (d *demo) follow(ctx context.Context, name string) error {
+// follow shows the status of an ImageCache until what reason names has succeeded.
+func (d *demo) follow(ctx context.Context, name, reason string) error {
 	defer d.screen.settle()
 	return lab.Poll(ctx, "ImageCache "+name, pullLimit, func(ctx context.Context) (bool, string) {
 		var cache v1alpha2.ImageCache
@@ -144,10 +144,13 @@ func (d *demo) follow(ctx context.Context, name string) error {
 		}
 		s := cache.Status
 		line := fmt.Sprintf("%-10s  cached %-5s pulling %d  pending %d  failed %d", s.Status, s.Progress, s.Pulling, s.Pending, s.Failed)
-		if s.ObservedGeneration > 0 {
+		if s.Removing > 0 {
+			line += fmt.Sprintf("  removing %d", s.Removing)
+		}
+		if s.Reason == reason {
 			d.screen.progress(line)
 		}
-		return s.Status == v1alpha2.ImageCacheActionStatusSucceeded, line
+		return s.Reason == reason && s.Status == v1alpha2.ImageCacheActionStatusSucceeded, line
 	})
 }
 
