@@ -80,7 +80,7 @@ func rendered(t *testing.T) []*release.Object {
 	}
 	capabilities := *chartutil.DefaultCapabilities
 	capabilities.KubeVersion = chartutil.KubeVersion{Version: "v1.37.2", Major: "1", Minor: "37"}
-	capabilities.APIVersions = append(chartutil.DefaultVersionSet, "monitoring.coreos.com/v1", "cert-manager.io/v1")
+	capabilities.APIVersions = slices.Concat(chartutil.DefaultVersionSet, chartutil.VersionSet{"monitoring.coreos.com/v1", "cert-manager.io/v1"})
 	on := map[string]any{"enabled": true}
 	var objects []*release.Object
 	for _, values := range []map[string]any{

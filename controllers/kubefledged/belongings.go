@@ -36,7 +36,7 @@ func (u *uninstallation) letGoOfCaches(ctx context.Context) error {
 		if !slices.Contains(cache.Finalizers, cachev1alpha2.FinalizerPurge) {
 			continue
 		}
-		if err := u.patchFinalizers(ctx, cache, without(cachev1alpha2.FinalizerPurge)); client.IgnoreNotFound(err) != nil {
+		if err := client.IgnoreNotFound(u.patchFinalizers(ctx, cache, without(cachev1alpha2.FinalizerPurge))); err != nil {
 			return fmt.Errorf("let the ImageCache %s/%s go: %w", cache.Namespace, cache.Name, err)
 		}
 		images := imagesOf(cache)

@@ -37,7 +37,20 @@ func facts(t *testing.T) map[string][]string {
 		"Webhook server":      webhookServer(t),
 		"Events":              recorders(t),
 		"Make targets":        targets(t),
+		"Operator":            operator(t),
 	}
+}
+
+var envName = regexp.MustCompile(`(?m)^ +- name: ([A-Z_]+)$`)
+
+// operator returns the names of its resource, its objects and its environment.
+func operator(t *testing.T) []string {
+	crd := resourceIn(t, "charts.helm.kubefledged.io_kubefledgeds.yaml")
+	names := append(crd.names(), crd.Spec.Group+"/"+crd.Spec.Versions[0].Name)
+	for _, m := range envName.FindAllStringSubmatch(read(t, "config/manager/deployment.yaml"), -1) {
+		names = append(names, m[1])
+	}
+	return append(names, objects(t)...)
 }
 
 // flags returns those of the controller.
@@ -169,8 +182,13 @@ type schema struct {
 
 func resource(t *testing.T) definition {
 	t.Helper()
+	return resourceIn(t, "kubefledged.io_imagecaches.yaml")
+}
+
+func resourceIn(t *testing.T, file string) definition {
+	t.Helper()
 	var crd definition
-	if err := yaml.Unmarshal([]byte(read(t, "config/crd/bases/kubefledged.io_imagecaches.yaml")), &crd); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, "config/crd/bases/"+file)), &crd); err != nil {
 		t.Fatal(err)
 	}
 	return crd

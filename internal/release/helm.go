@@ -148,6 +148,8 @@ func ValidateName(name string) error {
 	return nil
 }
 
+func isReleaseName(name string) bool { return ValidateName(name) == nil }
+
 // copy protects the chart from Helm, which merges values into it.
 func (c *Chart) copy() (*chart.Chart, error) {
 	files := make([]*loader.BufferedFile, 0, len(c.chart.Raw))
@@ -258,7 +260,7 @@ func (h *Helm) Forget(revision int) error {
 
 // History reads what is stored of the release.
 func (h *Helm) History(ctx context.Context) (History, error) {
-	if ValidateName(h.name) != nil {
+	if !isReleaseName(h.name) {
 		return History{}, nil
 	}
 	secrets, err := h.secrets.ofRelease(ctx, h.name)

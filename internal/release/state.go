@@ -4,21 +4,22 @@ package release
 type State string
 
 const (
-	// Absent: there is no release.
+	// Absent means that there is no release.
 	Absent State = "Absent"
-	// InSync: what is deployed is what is wanted.
+	// InSync means that what is deployed is what is wanted.
 	InSync State = "InSync"
-	// OutOfSync: something else is wanted than what is deployed.
+	// OutOfSync means that something else is wanted than what is deployed.
 	OutOfSync State = "OutOfSync"
-	// Drifted: what is wanted was deployed, and objects were deleted or edited since.
+	// Drifted means that what is wanted was deployed, and objects were deleted or
+	// edited since.
 	Drifted State = "Drifted"
-	// Failed: the last operation did not succeed.
+	// Failed means that the last operation did not succeed.
 	Failed State = "Failed"
-	// Pending: the last operation did not end.
+	// Pending means that the last operation did not end.
 	Pending State = "Pending"
-	// Foreign: somebody else has made a release of this name.
+	// Foreign means that somebody else has made a release of this name.
 	Foreign State = "Foreign"
-	// Corrupt: a record of the release cannot be read.
+	// Corrupt means that a record of the release cannot be read.
 	Corrupt State = "Corrupt"
 )
 

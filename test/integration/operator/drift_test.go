@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -110,7 +110,7 @@ func TestEditsAreTakenBack(t *testing.T) {
 		"flag":   {&appsv1.Deployment{}, `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--removal=false"}]`, types.JSONPatchType},
 		"right":  {&rbacv1.ClusterRole{}, `[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}}]`, types.JSONPatchType},
 		"level":  {&corev1.Namespace{}, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`, types.MergePatchType},
-		"policy": {&admissionv1.ValidatingWebhookConfiguration{}, `[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]`, types.JSONPatchType},
+		"policy": {&admissionregistrationv1.ValidatingWebhookConfiguration{}, `[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]`, types.JSONPatchType},
 	}
 	names := map[string]string{"level": kf.Namespace + "-node", "policy": "kubefledged-webhook-server"}
 	for what, e := range edits {
@@ -136,7 +136,7 @@ func TestEditsAreTakenBack(t *testing.T) {
 // What the chart does not say anything about is somebody else's.
 func TestWhatOthersAddStays(t *testing.T) {
 	kf := installed(t, v1alpha2.KubeFledgedSpec{})
-	configuration := get(t, "", "kubefledged-webhook-server", &admissionv1.ValidatingWebhookConfiguration{})
+	configuration := get(t, "", "kubefledged-webhook-server", &admissionregistrationv1.ValidatingWebhookConfiguration{})
 	configuration.Webhooks[0].ClientConfig.CABundle = []byte(testCA)
 	if err := admin.Update(t.Context(), configuration); err != nil {
 		t.Fatal(err)
