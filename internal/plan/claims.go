@@ -261,10 +261,23 @@ func (d *nodePlan) acceptOperations() {
 		d.notef("%s of %s/%s: accepted", cache.Operation.Kind, cache.Namespace, cache.Name)
 		claim.Operation = cache.Operation.ID
 		d.ledger.changed = true
+		if cache.Operation.Kind == OperationPurge {
+			d.removeAgain(claim.ID)
+		}
 		if cache.Operation.Kind == OperationRefresh {
 			d.forget(func(c *Cache) bool { return c.UID == claim.UID })
 			d.markRefresh(claim.ID)
 			d.refreshed[claim.UID] = true
+		}
+	}
+}
+
+// removeAgain makes the failed removals of a claim due: a purge was asked for anew.
+func (d *nodePlan) removeAgain(claim int32) {
+	for i := range d.ledger.status.Images {
+		rec := &d.ledger.status.Images[i]
+		if rec.State == v1alpha2.ImageStateRemoving && rec.Attempts > 0 && slices.Contains(rec.Claims, claim) {
+			rec.Attempts, rec.Reason, rec.Message = 0, "", ""
 		}
 	}
 }

@@ -190,7 +190,13 @@ func TestPurgeAndRefresh(t *testing.T) {
 	l.wantJob(l.step(time.Second))
 	again := l.step(time.Minute)
 	l.wantJob(again, "remove", "y")
-	l.finish(again, removed)
+	l.finish(again, inUse)
+	l.wantJob(l.step(time.Second))
+	purged = asked(purged, OperationPurge) // asked for anew: at once
+	l.in.Caches = []*Cache{purged}
+	anew := l.step(0)
+	l.wantJob(anew, "remove", "y")
+	l.finish(anew, removed)
 	l.wantJob(l.step(24 * time.Hour))
 	if len(l.in.Record.Images)+len(l.in.Record.Claims) > 0 {
 		t.Errorf("%+v", l.in.Record.NodeCacheStatus)

@@ -143,7 +143,7 @@ type NodeCacheStatus struct {
 	// openJobs are the numbers up to sequence whose Jobs are not recorded yet,
 	// where several Jobs pull onto one node at once (--pulls-per-node).
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	OpenJobs []int64 `json:"openJobs,omitempty"`
 	// verified is when the last verification of all images began.
 	// +optional
@@ -164,14 +164,13 @@ type NodeCacheStatus struct {
 	Wait *NodeWait `json:"wait,omitempty"`
 	// claims of the ImageCaches on this node.
 	// +optional
-	// +listType=map
-	// +listMapKey=uid
+	// +listType=atomic
 	Claims []Claim `json:"claims,omitempty"`
-	// images is what is known of each image and identity.
+	// images is what is known of each image and identity. Atomic, though each
+	// is there once: the API server keeps the keys of other lists a second time,
+	// in managedFields, and there may be thousands.
 	// +optional
-	// +listType=map
-	// +listMapKey=image
-	// +listMapKey=identity
+	// +listType=atomic
 	Images []ImageRecord `json:"images,omitempty"`
 }
 
