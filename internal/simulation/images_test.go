@@ -39,9 +39,8 @@ func newImageStore() *imageStore {
 func (s *imageStore) has(name string) bool { return s.ids[name] != "" }
 
 func repository(name string) string {
-	if at := strings.LastIndexAny(name, "@:"); strings.Contains(name, "@") {
-		return name[:strings.Index(name, "@")]
-	} else if at >= 0 {
+	name, _, _ = strings.Cut(name, "@")
+	if at := strings.LastIndex(name, ":"); at >= 0 {
 		return name[:at]
 	}
 	return name

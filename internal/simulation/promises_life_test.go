@@ -56,7 +56,7 @@ func (p *promises) refreshDue(ps *pass, rec *v1alpha2.ImageRecord) bool {
 
 // refreshedSince tells whether an image that is there was shown to be there
 // after its ImageCache was last refreshed.
-func (p *promises) refreshedSince(n *node, rec *v1alpha2.ImageRecord, c *cache) bool {
+func (p *promises) refreshedSince(rec *v1alpha2.ImageRecord, c *cache) bool {
 	if c.operation.Kind != plan.OperationRefresh || c.operation.Generation != c.generation {
 		return true
 	}

@@ -142,7 +142,7 @@ func (w *world) unsettledOn(c *cache, n *node) string {
 		case rec.Due == v1alpha2.DuePull && fails(rec): // it is tried again, for ever
 		case rec.Due != "":
 			return fmt.Sprintf("%s of %s on %s is due", image, c.name, n.name)
-		case !fails(rec) && c.spec.always && !w.promises.refreshedSince(n, rec, c):
+		case !fails(rec) && c.spec.always && !w.promises.refreshedSince(rec, c):
 			return fmt.Sprintf("%s of %s on %s was not refreshed", image, c.name, n.name)
 		case !w.kubelets[string(n.uid)].images.has(image):
 			return fmt.Sprintf("%s of %s is not really on %s", image, c.name, n.name)

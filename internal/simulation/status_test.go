@@ -19,7 +19,7 @@ func sameStatus(a, b *v1alpha2.ImageCacheStatus) bool {
 		a.StartTime.Equal(b.StartTime) && a.CompletionTime.Equal(b.CompletionTime) &&
 		sameNodes(&a.Nodes, &b.Nodes) && sameOperation(a.LastOperation, b.LastOperation) &&
 		slices.EqualFunc(a.Conditions, b.Conditions, sameCondition) &&
-		maps.EqualFunc(a.Failures, b.Failures, func(x, y v1alpha2.NodeReasonMessageList) bool { return slices.Equal(x, y) })
+		maps.EqualFunc(a.Failures, b.Failures, slices.Equal)
 }
 
 func sameNodes(a, b *v1alpha2.NodeCounts) bool {
