@@ -88,11 +88,14 @@ func TestShutdown(t *testing.T) {
 		results <- result{body, err}
 	}
 	go call()
-	<-arrived
+	receive(t, arrived)
 	stop()
-	waitFor(t, func() bool { return ready.find(t.Context()) != nil })
+	waitFor(t, func() bool {
+		err := ready.find(t.Context())
+		return err != nil && strings.Contains(err.Error(), "about to end")
+	})
 	go call() // from somebody who has not heard of it
-	<-arrived
+	receive(t, arrived)
 	select {
 	case err := <-done:
 		t.Fatalf("ended with calls under way: %v", err)
@@ -109,6 +112,15 @@ func TestShutdown(t *testing.T) {
 	}
 	if _, err := get(s); err == nil {
 		t.Error("still served after the end")
+	}
+}
+
+func receive(t *testing.T, arrived chan struct{}) {
+	t.Helper()
+	select {
+	case <-arrived:
+	case <-time.After(deadline):
+		t.Fatal("a call does not arrive")
 	}
 }
 

@@ -49,10 +49,8 @@ func New(rc *rest.Config, scheme *runtime.Scheme) (*Caches, error) {
 
 // Start watches until ctx ends.
 func (c *Caches) Start(ctx context.Context) error {
-	_ = wait.PollUntilContextCancel(ctx, tryAgain, true, c.addInformer) // fails only when ctx ends
-	if ctx.Err() != nil {
-		return nil
-	}
+	// It fails only when ctx ends; then the cache ends at once, too.
+	_ = wait.PollUntilContextCancel(ctx, tryAgain, true, c.addInformer)
 	go func() { c.synced.Store(c.cache.WaitForCacheSync(ctx)) }()
 	return c.cache.Start(ctx)
 }

@@ -58,7 +58,7 @@ func (s *service) run(t *testing.T, front net.Listener, backends []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		cancel()
-		front.Close()
+		_ = front.Close() // ends the loop below
 	})
 	go func() {
 		for ctx.Err() == nil {
