@@ -43,6 +43,9 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 		logger.Info("--init-server is ignored: the server makes its certificates by itself. There is nothing to do")
 		return nil
 	}
+	if defaults := DefaultOptions(); o.SelfSigned && (o.CertFile != defaults.CertFile || o.KeyFile != defaults.KeyFile) {
+		logger.Info("--cert-file and --key-file are ignored: the server makes its own certificate, unless --self-signed=false is set")
+	}
 	rc, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the API server: %w (outside a cluster, set KUBECONFIG)", err)

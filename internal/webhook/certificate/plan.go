@@ -16,7 +16,7 @@ const (
 	// Retire drops former authorities.
 	Retire Action = "Retire"
 	// Restart makes everything anew, as nothing that is there can be used.
-	Restart Action = "Restart"
+	Restart Action = "StartAnew"
 )
 
 // Step is what to do now, and when to look again.

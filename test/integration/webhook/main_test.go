@@ -48,10 +48,11 @@ func TestMain(m *testing.M) { os.Exit(controlplane.Main(prepared{m}, &cp)) }
 type prepared struct{ m *testing.M }
 
 func (p prepared) Run() int {
-	ctrl.SetLogger(logr.Discard())
+	logger := logr.Discard()
 	if testing.Verbose() {
-		ctrl.SetLogger(klog.NewKlogr())
+		logger = klog.NewKlogr()
 	}
+	ctrl.SetLogger(logger) // it counts once
 	var err error
 	if user, err = cp.User("webhook-server", shippedRules()); err != nil {
 		klog.ErrorS(err, "cannot make the webhook server's user")
