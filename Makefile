@@ -185,6 +185,10 @@ E2E = LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags $(if $(E2E_FULL),e2e$
 e2e: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios on real nodes (root on Linux): RUN=regexp.
 	$(E2E) -timeout 20m
 
+.PHONY: e2e-operator
+e2e-operator: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run the scenarios of installing, upgrading and removing (root on Linux): RUN=regexp.
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -v $(if $(RUN),-run '$(RUN)') -timeout 25m ./test/e2e/operator
+
 # What the scenarios report of faults, a JSON object a line.
 REPORT := $(CURDIR)/bin/e2e-report.jsonl
 
