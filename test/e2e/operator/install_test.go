@@ -111,7 +111,7 @@ spec:
 func (w *world) ready() time.Duration {
 	w.Helper()
 	return w.poll("KubeFledged is Ready", readyLimit, func(ctx context.Context) (bool, string) {
-		output, err := cluster.Kubectl(ctx, "get", "kubefledged", "kubefledged", "-n", lab.Namespace, "-o",
+		output, err := cluster.Kubectl(ctx, "get", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "-o",
 			`jsonpath={.metadata.generation} {.status.observedGeneration}{range .status.conditions[*]} {.type}={.status} {.message};{end}`)
 		if err != nil {
 			return false, err.Error()
