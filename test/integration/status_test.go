@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -152,22 +154,24 @@ func TestNodeCache(t *testing.T) {
 	expectTable(t, mustKubectl(t, "", "get", "nodecaches"), `^NAME CACHED FAILED WAITING AGE$`, `^columns 1 1 0 \d+s$`)
 }
 
-// TestNodeCacheKeys: one record per image and identity, one claim per uid.
-func TestNodeCacheKeys(t *testing.T) {
-	node := fixture.Node("keys")
-	create := func(mods ...fixture.RecordMod) error {
-		return cp.Client.Create(testContext(t), fixture.NodeCache(node, append(mods, fixture.NewRecord())...))
+// TestNodeCacheOfManyImages: the API server adds next to nothing to a record.
+// Lists with keys would be kept a second time in managedFields.
+func TestNodeCacheOfManyImages(t *testing.T) {
+	var images []string
+	for i := range 2000 {
+		images = append(images, fmt.Sprintf("registry.example.com/team/image-%04d:v1.2.3", i))
 	}
-	claim := fixture.WithClaim(fixture.ImageCache("web"))
-	if err := create([]fixture.RecordMod{claim, claim}...); !apierrors.IsInvalid(err) {
-		t.Errorf("two claims of one uid: %v", err)
+	nc := fixture.NodeCache(fixture.Node("many"), fixture.NewRecord(), fixture.WithCached(images...))
+	status, err := json.Marshal(nc.Status)
+	if err != nil {
+		t.Fatal(err)
 	}
-	other := v1alpha2.ImageRecord{Image: "a", Identity: "other", State: v1alpha2.ImageStateCached}
-	if err := create(fixture.WithCached("a", "a")); !apierrors.IsInvalid(err) {
-		t.Errorf("two records of one image and identity: %v", err)
+	if err := cp.Client.Create(testContext(t), nc); err != nil {
+		t.Fatal(err)
 	}
-	if err := create(fixture.WithCached("a"), fixture.WithRecord(other)); err != nil {
-		t.Errorf("one image of two identities: %v", err)
+	stored := mustKubectl(t, "", "get", "--raw", "/apis/kubefledged.io/v1alpha2/nodecaches/many")
+	if extra := len(stored) - len(status); extra > 4<<10 {
+		t.Errorf("%d bytes became %d", len(status), len(stored))
 	}
 }
 
