@@ -5,7 +5,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +49,7 @@ func (w *world) runs(want int) {
 // tutorial creates the tutorial's ImageCache and waits for its images.
 func (w *world) tutorial() {
 	w.Helper()
-	w.kubectl("create", "-f", filepath.Join(cluster.Root, "config", "samples", "kubefledged_v1alpha2_imagecache.yaml"))
+	w.kubectl("create", "-f", samplePath("kubefledged_v1alpha2_imagecache.yaml"))
 	w.Cleanup(func() {
 		if _, err := cluster.Kubectl(w.background(), "delete", "--ignore-not-found", "imagecache", "imagecache1", "-n", lab.Namespace); err != nil {
 			w.Log(err) // its definition may be gone

@@ -26,7 +26,7 @@ func TestKilledDuringInstall(t *testing.T) {
 	w.make("delete-kubefledgeds", oldTag)
 	began := time.Now()
 	w.killAt("pending-install", func() {
-		w.kubectl("apply", "--server-side", "-f", filepath.Join(cluster.Root, "config", "samples", "charts_v1alpha2_kubefledged.yaml"))
+		w.kubectl("apply", "--server-side", "-f", samplePath("charts_v1alpha2_kubefledged.yaml"))
 	})
 	w.ready()
 	w.recovered(time.Since(began))

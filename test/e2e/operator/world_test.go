@@ -113,6 +113,9 @@ func (w *world) refused(manifest string) string {
 	return err.Error()
 }
 
+// samplePath is a manifest as users apply it.
+func samplePath(name string) string { return filepath.Join(cluster.Root, "config", "samples", name) }
+
 func (w *world) get(namespace, name string, object client.Object) {
 	w.Helper()
 	w.check(cluster.API.Get(w.ctx, client.ObjectKey{Namespace: namespace, Name: name}, object))
