@@ -2,6 +2,7 @@ package kubefledged
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -65,14 +66,28 @@ func (r *Reconciler) restore(ctx context.Context, kf *v1alpha2.KubeFledged, want
 // apply restores the fields of the manifest and leaves all others alone.
 func (r *Reconciler) apply(ctx context.Context, want, live *release.Object) error {
 	err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(want.DeepCopy()), client.FieldOwner(release.FieldManager), client.ForceOwnership)
-	if !apierrors.IsInvalid(err) || live == nil || !strings.HasSuffix(want.GetKind(), "RoleBinding") {
+	if !apierrors.IsInvalid(err) || live == nil {
 		return err
+	}
+	if !strings.HasSuffix(want.GetKind(), "RoleBinding") {
+		return r.replaceLists(ctx, want)
 	}
 	// Whose role a binding gives cannot be changed; it can be made anew.
 	if err := client.IgnoreNotFound(r.Client.Delete(ctx, live.DeepCopy())); err != nil {
 		return err
 	}
 	return r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(want.DeepCopy()), client.FieldOwner(release.FieldManager), client.ForceOwnership)
+}
+
+// replaceLists restores an object whose lists no longer go together with ours:
+// an entry whose key somebody changed, as the number of a port, counts as theirs
+// and stays beside the one that is restored. A merge patch replaces lists.
+func (r *Reconciler) replaceLists(ctx context.Context, want *release.Object) error {
+	patch, err := json.Marshal(want.Object)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", release.KeyOf(want), err)
+	}
+	return r.Client.Patch(ctx, want.DeepCopy(), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(release.FieldManager))
 }
 
 // remove deletes an object, and what the garbage collector deletes with it.

@@ -110,9 +110,10 @@ func TestEditsAreTakenBack(t *testing.T) {
 		"flag":   {&appsv1.Deployment{}, `[{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--removal=false"}]`, types.JSONPatchType},
 		"right":  {&rbacv1.ClusterRole{}, `[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}}]`, types.JSONPatchType},
 		"level":  {&corev1.Namespace{}, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`, types.MergePatchType},
+		"port":   {&corev1.Service{}, `[{"op":"replace","path":"/spec/ports/0/port","value":9999}]`, types.JSONPatchType},
 		"policy": {&admissionregistrationv1.ValidatingWebhookConfiguration{}, `[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]`, types.JSONPatchType},
 	}
-	names := map[string]string{"level": kf.Namespace + "-node", "policy": "kubefledged-webhook-server"}
+	names := map[string]string{"level": kf.Namespace + "-node", "policy": "kubefledged-webhook-server", "port": "kubefledged-webhook-server"}
 	for what, e := range edits {
 		t.Run(what, func(t *testing.T) {
 			object := e.object
@@ -120,7 +121,8 @@ func TestEditsAreTakenBack(t *testing.T) {
 			if names[what] != "" {
 				object.SetName(names[what])
 			}
-			if _, isDeployment := object.(*appsv1.Deployment); isDeployment {
+			switch object.(type) {
+			case *appsv1.Deployment, *corev1.Service:
 				object.SetNamespace(kf.Namespace)
 			}
 			if err := admin.Patch(t.Context(), object, client.RawPatch(e.kind, []byte(e.patch))); err != nil {
