@@ -112,7 +112,7 @@ type ImageCacheSpec struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=ic,categories=kubefledged
+// +kubebuilder:resource:shortName=ic,categories=fledged
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.status`
 // +kubebuilder:printcolumn:name="Cached",type=string,JSONPath=`.status.progress`,description="cached of desired image-on-node pairs"
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`,description="image-on-node pairs that failed"

@@ -180,7 +180,7 @@ type NodeCacheStatus struct {
 // look again.
 //
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Cluster,categories=kubefledged
+// +kubebuilder:resource:scope=Cluster,categories=fledged
 // +kubebuilder:printcolumn:name="Cached",type=integer,JSONPath=`.status.cached`
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failed`
 // +kubebuilder:printcolumn:name="Waiting",type=integer,JSONPath=`.status.waiting`
