@@ -23,11 +23,13 @@ import (
 func TestInstall(t *testing.T) {
 	w := newWorld(t)
 	w.make("deploy-using-operator", oldTag)
-	for _, name := range []string{operatorNamespace, lab.Namespace} {
+	for name, want := range map[string]string{
+		operatorNamespace: "restricted", lab.Namespace: "restricted", lab.Namespace + "-node": "privileged",
+	} {
 		var namespace corev1.Namespace
 		w.get("", name, &namespace)
-		if level := namespace.Labels["pod-security.kubernetes.io/enforce"]; level != "restricted" {
-			t.Errorf("namespace %s enforces %q", name, level)
+		if level := namespace.Labels["pod-security.kubernetes.io/enforce"]; level != want {
+			t.Errorf("namespace %s enforces %q, want %q", name, level, want)
 		}
 	}
 	w.runs(3)
@@ -52,7 +54,7 @@ func (w *world) tutorial() {
 	w.kubectl("create", "-f", samplePath("kubefledged_v1alpha2_imagecache.yaml"))
 	w.Cleanup(func() {
 		if _, err := cluster.Kubectl(w.background(), "delete", "--ignore-not-found", "imagecache", "imagecache1", "-n", lab.Namespace); err != nil {
-			w.Log(err) // its definition may be gone
+			w.Log("its definition may be gone:", err)
 		}
 	})
 	w.Logf("Succeeded after %.1fs", w.succeeds(v1alpha2.ImageCacheReasonCreate).Seconds())

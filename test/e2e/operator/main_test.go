@@ -53,7 +53,8 @@ func TestMain(m *testing.M) {
 }
 
 // run starts the cluster, runs the scenarios and takes the cluster down again,
-// whatever happened. With E2E_KEEP it stays, and a running one is used.
+// whatever happened. With E2E_KEEP it stays, and a running one is used with the
+// images it has.
 func run(m *testing.M) (code int, err error) {
 	ctx := context.Background()
 	if cluster, err = lab.New("operator", io.Discard); err != nil {
