@@ -22,6 +22,7 @@ import (
 // Pod Security restricted.
 func TestInstall(t *testing.T) {
 	w := newWorld(t)
+	w.nothing()
 	w.make("deploy-using-operator", oldTag)
 	for name, want := range map[string]string{
 		operatorNamespace: "restricted", lab.Namespace: "restricted", lab.Namespace + "-node": "privileged",
