@@ -25,27 +25,30 @@ func TestVanishedImageComesBack(t *testing.T) {
 	}
 	w := newWorld(t, "noticed")
 	log := w.watchJobs()
+	// A node of its own: the list of one with fifty images says nothing.
+	const node = "vanishing"
+	w.addNode(node)
 	gone, there := w.push("gone", "1KB"), w.push("there", "1KB")
-	cache := w.cache("noticed", []string{gone, there}, onNode(plainNode))
+	cache := w.cache("noticed", []string{gone, there}, onNode(node))
 	w.awaitWord(cache, v1alpha2.ImageCacheActionStatusSucceeded, 30*time.Second)
-	runtime, err := cluster.Runtime(w.ctx, plainNode)
+	runtime, err := cluster.Runtime(w.ctx, node)
 	w.check(err)
 	for round := int32(1); round <= 2; round++ {
 		since := time.Now()
 		w.check(runtime.Remove(w.ctx, gone))
-		w.exactly(plainNode, 0, there)
-		w.exactly(plainNode, 4*time.Minute, gone, there)
+		w.exactly(node, 0, there)
+		w.exactly(node, 4*time.Minute, gone, there)
 		t.Logf("round %d: it was there again after %s", round, time.Since(since))
 		w.awaitWord(cache, v1alpha2.ImageCacheActionStatusSucceeded, 20*time.Second)
-		if rec := w.record(plainNode, gone); rec.Vanished != round {
+		if rec := w.record(node, gone); rec.Vanished != round {
 			t.Errorf("round %d: the record %+v", round, rec)
 		}
-		if requests := w.asked(plainNode, there, since); len(requests) > 0 {
+		if requests := w.asked(node, there, since); len(requests) > 0 {
 			t.Errorf("round %d: an image that is there was asked for: %+v", round, requests)
 		}
 	}
-	w.counted(log, 3, pulls, plainNode, gone)
-	w.counted(log, 1, pulls, plainNode, there)
+	w.counted(log, 3, pulls, node, gone)
+	w.counted(log, 1, pulls, node, there)
 }
 
 // A kubelet that reports five images only says nothing about the others: they
