@@ -26,9 +26,8 @@ const (
 
 // class orders the images a node is due: those a slow Job has brought already,
 // new ones, those that have to be looked for, those that vanished, those to be
-// pulled again, then what failed,
-// then what must go alone because it may take long, and last what has already
-// taken too long: a few of those, each due again when the others have had their
+// pulled again, then what failed, then what must go alone because it may take
+// long, and last what has already taken too long: a few of those, each due again when the others have had their
 // time, would keep all other large images from a node for ever.
 type class int
 
