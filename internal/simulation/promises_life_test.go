@@ -140,6 +140,9 @@ func (p *promises) letGo(c *cache) {
 // work have taken it in and have nothing left of it to do.
 func (p *promises) served(pr *process, c *cache, last *v1alpha2.OperationStatus) {
 	before := c.status.LastOperation
+	if c.deleting && !c.spec.purges {
+		return // nobody writes the status of one that just goes
+	}
 	if last == nil || last.CompletionTime == nil || before != nil && before.ID == last.ID && before.CompletionTime != nil {
 		return
 	}
