@@ -40,6 +40,7 @@ func (c *Cluster) Path(what, node string) (string, error) {
 		"registry":            loopback(r.state.Ports.Registry),
 		"registry-admin":      loopback(r.state.Ports.RegistryAdmin),
 		"registry-tls":        loopback(r.state.Ports.RegistryTLS),
+		"audit-log":           r.plan.AuditLog(),
 		"netns":               network.Path(r.plan.Names.ControlPlane()),
 	}
 	path, known := paths[what]

@@ -67,6 +67,7 @@ func (p Plan) apiServer() Component {
 	return Component{
 		Name:    APIServer,
 		Command: append([]string{filepath.Join(p.Kubernetes, APIServer)}, p.apiServerFlags()...),
+		Files:   []File{{p.auditPolicyFile(), auditPolicy}},
 		Needs:   []string{Etcd},
 		Ready: Check{
 			URL:    "https://127.0.0.1:6443/readyz",
@@ -111,8 +112,27 @@ func (p Plan) apiServerFlags() []string {
 		"--enable-aggregator-routing=true",
 		"--allow-privileged=true",
 		"--profiling=false",
+		"--audit-policy-file=" + p.auditPolicyFile(),
+		"--audit-log-path=" + p.AuditLog(),
 	}
 }
+
+func (p Plan) auditPolicyFile() string { return filepath.Join(p.State, "audit-policy.yaml") }
+
+// auditPolicy has the API server tell who of those that were installed wrote
+// what. Kubernetes itself writes so much that it would hide them.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+omitManagedFields: true
+rules:
+- level: None
+  userGroups: ["system:serviceaccounts:kube-system"]
+- level: Metadata
+  userGroups: ["system:serviceaccounts"]
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+`
 
 func (p Plan) controllerManager() Component {
 	return Component{

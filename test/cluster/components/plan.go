@@ -55,6 +55,10 @@ func (p Plan) NodeDir(node string) string {
 	return filepath.Join(p.State, "nodes", network.ShortHash(node))
 }
 
+// AuditLog is where the API server tells what service accounts write, a JSON
+// object a line.
+func (p Plan) AuditLog() string { return filepath.Join(p.State, "audit.log") }
+
 // Socket is the node's containerd socket, as the machine sees it.
 func (p Plan) Socket(node string) string {
 	return filepath.Join(p.NodeDir(node), "run", "containerd.sock")
