@@ -40,9 +40,12 @@ func TestKeyDependsOnWhatDecides(t *testing.T) {
 
 func TestReportedVersionsAreThoseBuilt(t *testing.T) {
 	t.Parallel()
-	for module, requirement := range map[string]string{
-		Kubernetes: "k8s.io/kubernetes " + KubernetesVersion,
-		Containerd: "github.com/containerd/containerd/v2 " + ContainerdVersion,
+	for requirement, module := range map[string]string{
+		"k8s.io/kubernetes " + KubernetesVersion:                                 Kubernetes,
+		"github.com/containerd/containerd/v2 " + ContainerdVersion:               Containerd,
+		"github.com/operator-framework/operator-lifecycle-manager " + OLMVersion: olmModule,
+		"github.com/operator-framework/operator-registry " + OPMVersion:          olmModule,
+		"github.com/operator-framework/operator-sdk " + SDKVersion:               sdkModule,
 	} {
 		content, err := os.ReadFile(filepath.Join("..", module, "go.mod"))
 		if err != nil {
@@ -58,7 +61,7 @@ func TestRecipesHaveSources(t *testing.T) {
 	t.Parallel()
 	for _, recipe := range Recipes() {
 		for _, file := range []string{"go.mod"} {
-			if _, err := os.Stat(filepath.Join("..", recipe.Name, file)); err != nil {
+			if _, err := os.Stat(filepath.Join("..", recipe.module(), file)); err != nil {
 				t.Errorf("%s: %v", recipe.Name, err)
 			}
 		}
@@ -67,6 +70,20 @@ func TestRecipesHaveSources(t *testing.T) {
 		}
 	}
 	if _, err := Find("docker"); err == nil {
+		t.Error("docker is found")
+	}
+}
+
+func TestProgramsAreFound(t *testing.T) {
+	t.Parallel()
+	for program, want := range map[string]string{
+		"kubelet": Kubernetes, "ctr": Containerd, "coredns": CoreDNS, "operator-sdk": OperatorSDK, "opm": OPM, "cpb": OLM,
+	} {
+		if recipe, err := FindProgram(program); err != nil || recipe.Name != want {
+			t.Errorf("FindProgram(%s): %s, %v", program, recipe.Name, err)
+		}
+	}
+	if _, err := FindProgram("docker"); err == nil {
 		t.Error("docker is found")
 	}
 }

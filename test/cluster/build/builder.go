@@ -24,7 +24,7 @@ type Builder struct {
 
 // Dir returns the directory that holds, or will hold, the binaries of recipe.
 func (b Builder) Dir(recipe Recipe) (string, error) {
-	key, err := Key(recipe, filepath.Join(b.Sources, recipe.Name))
+	key, err := Key(recipe, filepath.Join(b.Sources, recipe.module()))
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +102,7 @@ func (b Builder) compile(ctx context.Context, recipe Recipe, output string) erro
 	args := append([]string{"build"}, recipe.Flags...)
 	args = append(args, "-o", output+string(filepath.Separator))
 	command := exec.CommandContext(ctx, "go", append(args, recipe.Packages...)...)
-	command.Dir = filepath.Join(b.Sources, recipe.Name)
+	command.Dir = filepath.Join(b.Sources, recipe.module())
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	command.Stdout, command.Stderr = b.Progress, b.Progress
 	finished := make(chan struct{})

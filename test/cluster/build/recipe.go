@@ -10,16 +10,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // Recipe says how one module of components is compiled.
 type Recipe struct {
-	// Name is the module's folder below the cluster sources, and what the
-	// build command calls it.
+	// Name is what the build command calls it.
 	Name string
+	// Module is the module's folder below the cluster sources, Name when empty.
+	Module string
 	// Packages are the packages compiled, one binary each.
 	Packages []string
 	// Flags are added to go build.
@@ -31,10 +34,20 @@ type Recipe struct {
 	AnyOS bool
 }
 
+func (r Recipe) module() string {
+	if r.Module == "" {
+		return r.Name
+	}
+	return r.Module
+}
+
 // Versions that the binaries report, those of the modules they are built from.
 const (
 	KubernetesVersion = "v1.37.2"
 	ContainerdVersion = "v2.4.2"
+	OLMVersion        = "v0.46.0"
+	OPMVersion        = "v1.74.0"
+	SDKVersion        = "v1.42.3"
 )
 
 // Names of the recipes.
@@ -44,11 +57,26 @@ const (
 	CNI        = "cni"
 	CoreDNS    = "coredns"
 	Programs   = "programs"
+
+	OLM           = "olm"
+	OPM           = "opm"
+	OperatorSDK   = "operator-sdk"
+	ScorecardTest = "scorecard-test"
 )
 
-// Recipes returns every recipe, cheapest first.
-func Recipes() []Recipe {
-	strip := "-ldflags=-s -w"
+// Modules that pin the programs of several recipes.
+const (
+	olmModule = "olm"
+	sdkModule = "sdk"
+)
+
+const strip = "-ldflags=-s -w"
+
+// Recipes returns every recipe, those of the cluster itself first.
+func Recipes() []Recipe { return append(ClusterRecipes(), olmRecipes()...) }
+
+// ClusterRecipes returns the recipes of what every cluster runs, cheapest first.
+func ClusterRecipes() []Recipe {
 	return []Recipe{
 		{Name: Programs, Packages: []string{"./pause", "./toolbox"}, Flags: []string{strip}},
 		{
@@ -104,6 +132,29 @@ func Find(name string) (Recipe, error) {
 		names = append(names, recipe.Name)
 	}
 	return Recipe{}, fmt.Errorf("unknown component %q: want one of %s", name, strings.Join(names, ", "))
+}
+
+// FindProgram returns the recipe that makes the program of that name.
+func FindProgram(name string) (Recipe, error) {
+	for _, recipe := range Recipes() {
+		if slices.Contains(recipe.Programs(), name) {
+			return recipe, nil
+		}
+	}
+	return Recipe{}, fmt.Errorf("no component has a program %q", name)
+}
+
+// Programs are the names of the recipe's binaries, as go build and Links name
+// them.
+func (r Recipe) Programs() []string {
+	names := slices.Clone(r.Links)
+	for _, name := range r.Packages {
+		if name == "." {
+			name = r.Name
+		}
+		names = append(names, path.Base(name))
+	}
+	return names
 }
 
 // Key returns a short digest of all that decides what the binaries of recipe

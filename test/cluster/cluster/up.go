@@ -81,7 +81,7 @@ func (c *Cluster) build(ctx context.Context) error {
 		return err
 	}
 	c.builder.Sources = sources
-	_, err = c.builder.EnsureAll(ctx, build.Recipes())
+	_, err = c.builder.EnsureAll(ctx, build.ClusterRecipes())
 	return err
 }
 

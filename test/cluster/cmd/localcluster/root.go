@@ -16,11 +16,11 @@ runs in network namespaces of its own.
 
 Binaries and clusters are kept in $KUBEFLEDGED_CACHE/kubefledged, by default in
 the user's cache directory. "up", "down" and what works inside the cluster need
-root; "build", "assets" and "path" do not.`,
+root; "build", "assets", "program" and "path" do not.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newBuildCommand(), newAssetsCommand())
+	root.AddCommand(newBuildCommand(), newAssetsCommand(), newProgramCommand())
 	root.AddCommand(clusterCommands()...)
 	return root
 }
