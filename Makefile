@@ -323,8 +323,9 @@ deploy-using-helm: install ## Install the image cache by its chart, with the ima
 	  --set image.kubefledgedCRIClientRepository=$(REGISTRY)/kubefledged-cri-client --set-string image.tag=$(TAG)
 
 .PHONY: deploy-using-yaml
-deploy-using-yaml: $(KUBECTL_PROGRAM) ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG: the controller alone.
-	$(KUSTOMIZE) build config/default | $(WITH_IMAGES) | $(APPLY)
+deploy-using-yaml: $(KUBECTL_PROGRAM) ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG; WEBHOOK=false leaves the webhook out.
+	$(KUSTOMIZE) build config/$(if $(filter false,$(WEBHOOK)),without-webhook,default) | $(WITH_IMAGES) | $(APPLY)
+	$(KUBECTL) rollout status --timeout=5m -n kube-fledged deployment -l app=kubefledged
 
 .PHONY: update
 update: $(KUBECTL_PROGRAM) ## Restart the programs of the image cache, for a tag that was pushed anew.
@@ -340,9 +341,24 @@ delete-kubefledgeds:
 .PHONY: remove-kubefledged
 remove-kubefledged: $(KUBECTL_PROGRAM) ## Remove the image cache, however it was installed; CRDs, ImageCaches and the operator stay.
 	@$(MAKE) delete-kubefledgeds
+	$(KUBECTL) delete --ignore-not-found validatingwebhookconfiguration/kubefledged-webhook-server
 	$(HELM_HERE) uninstall --ignore-not-found --wait kubefledged
-	$(KUBECTL) delete --ignore-not-found -n kube-fledged deployment/kubefledged-controller
-	for part in rbac removal; do $(KUSTOMIZE) build config/$$part | $(DELETE); done
+	for part in webhook controller rbac removal; do $(KUSTOMIZE) build config/$$part | $(DELETE); done
+	@$(MAKE) delete-records
+
+# Without a controller nobody takes its finalizer, so what is left of its own goes
+# with it: images stay on the nodes, as with an operator that uninstalls.
+.PHONY: delete-records
+delete-records:
+	@if $(KUBECTL) get crd imagecaches.kubefledged.io nodecaches.kubefledged.io >/dev/null 2>&1; then \
+	  $(KUBECTL) get imagecaches -A -o go-template-file=hack/finalizers.tmpl | while read -r namespace name index; do \
+	    $(KUBECTL) patch imagecache "$$name" -n "$$namespace" --type=json \
+	      -p "[{\"op\":\"test\",\"path\":\"/metadata/finalizers/$$index\",\"value\":\"kubefledged.io/purge\"},{\"op\":\"remove\",\"path\":\"/metadata/finalizers/$$index\"}]" </dev/null; \
+	  done; \
+	  $(KUBECTL) delete nodecaches --all; \
+	fi
+	$(KUBECTL) delete jobs -A -l app=kubefledged,kubefledged=kubefledged-image-manager
+	$(KUBECTL) delete --ignore-not-found -n kube-fledged lease/kubefledged-controller.kubefledged.io
 
 .PHONY: remove-kubefledged-and-operator
 remove-kubefledged-and-operator: remove-kubefledged undeploy ## Remove everything, ImageCaches and CRDs too.

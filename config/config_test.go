@@ -27,7 +27,7 @@ func read(t *testing.T, path string, into any) {
 // pods are refused below this level.
 func TestNamespaceOfRemovals(t *testing.T) {
 	var ours, removals corev1.Namespace
-	read(t, "controller/namespace.yaml", &ours)
+	read(t, "operator-target/namespace.yaml", &ours)
 	read(t, "removal/namespace.yaml", &removals)
 	if removals.Name != ours.Name+"-node" {
 		t.Errorf("it is called %s", removals.Name)

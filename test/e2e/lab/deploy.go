@@ -29,33 +29,54 @@ const rolloutLimit = 90 * time.Second
 // ControllerPods selects the controller's pods.
 var ControllerPods = client.MatchingLabels{"kubefledged": ControllerName}
 
-// Deploy builds the images from the Dockerfile unless the registry has them,
-// applies config/default, and waits for the controller.
+// programs are what the images are made of.
+var programs = []string{ControllerName, "kubefledged-cri-client", "kubefledged-operator", "kubefledged-webhook-server"}
+
+// Deploy applies the controller's manifests with images of this checkout, and
+// waits for it. There is no webhook: scenarios stop nodes while they create
+// ImageCaches, and store what it would refuse.
 func (c *Cluster) Deploy(ctx context.Context) error {
+	if err := c.Make(ctx, "deploy-using-yaml", "WEBHOOK=false"); err != nil {
+		return err
+	}
+	return c.AwaitController(ctx)
+}
+
+// Make runs a target of the Makefile on this cluster, with images of this
+// checkout. They are built from the Dockerfile unless the registry has them.
+func (c *Cluster) Make(ctx context.Context, target string, variables ...string) error {
 	tag, err := c.imageTag()
 	if err != nil {
 		return err
 	}
-	if !c.Registry.Has(ctx, ControllerName, tag) || !c.Registry.Has(ctx, "kubefledged-cri-client", tag) {
-		if err := c.make(ctx, "push", "REGISTRY="+c.Registry.Address, "TAG="+tag); err != nil {
-			return err
-		}
+	if err := c.pushPrograms(ctx, tag); err != nil {
+		return err
 	}
-	err = c.make(ctx, "deploy-using-yaml", "KUBECTL="+c.program+" kubectl --name "+c.Name,
-		"CONTROLLER_IMG=localhost:5000/kubefledged-controller:"+tag,
-		"CRI_CLIENT_IMG=localhost:5000/kubefledged-cri-client:"+tag)
+	kubeconfig, err := c.Run(ctx, "path", "kubeconfig")
 	if err != nil {
 		return err
 	}
-	return c.AwaitController(ctx)
+	return c.make(ctx, append([]string{target, "KUBECTL=" + c.program + " kubectl --name " + c.Name,
+		"REGISTRY=localhost:5000", "TAG=" + tag, "KUBECONFIG=" + kubeconfig}, variables...)...)
+}
+
+// pushPrograms builds and pushes the images, unless the last one is there.
+func (c *Cluster) pushPrograms(ctx context.Context, tag string) error {
+	if c.Registry.Has(ctx, "kubefledged-operator", tag) {
+		return nil
+	}
+	return c.make(ctx, "push", "REGISTRY="+c.Registry.Address, "TAG="+tag)
 }
 
 // imageTag names the images after what is in them: a tag stays on the nodes
 // that have pulled it.
 func (c *Cluster) imageTag() (string, error) {
 	digest := sha256.New()
-	bin := filepath.Join("bin", "linux_"+runtime.GOARCH)
-	for _, file := range []string{"Dockerfile", filepath.Join(bin, "kubefledged-controller"), filepath.Join(bin, "kubefledged-cri-client")} {
+	files := []string{"Dockerfile"}
+	for _, program := range programs {
+		files = append(files, filepath.Join("bin", "linux_"+runtime.GOARCH, program))
+	}
+	for _, file := range files {
 		content, err := os.ReadFile(filepath.Join(c.Root, file))
 		if err != nil {
 			return "", fmt.Errorf("%w: run `make build-%s` first", err, runtime.GOARCH)

@@ -49,14 +49,14 @@ func TestHelm(t *testing.T) {
 	w.onlyLeft(empty)
 }
 
-// The controller alone by its manifests, followed by the tutorial.
+// The manifests alone, followed by the tutorial.
 func TestManifests(t *testing.T) {
 	w := newWorld(t)
 	w.nothing()
 	w.make("deploy-using-yaml", oldTag)
-	w.check(cluster.AwaitController(w.ctx))
-	w.runs(1)
+	w.runs(3)
 	w.tutorial()
+	w.refuses()
 	w.make("remove-kubefledged-and-operator", oldTag)
 	w.onlyLeft(empty)
 }
