@@ -219,7 +219,27 @@ func (r *Reconciler) installed(ctx context.Context, want *release.Object) (*rele
 	if err := r.watches.start(r.Client.RESTMapper(), want.GroupVersionKind()); err != nil {
 		return nil, fmt.Errorf("%s: %w", release.KeyOf(want), err)
 	}
+	if err := r.watches.wait(ctx, want.GroupVersionKind()); err != nil {
+		return nil, r.whyNotWatched(ctx, want.GroupVersionKind(), err)
+	}
 	return r.read(ctx, r.Installed, want)
+}
+
+// whyNotWatched asks the API server for what an informer waits for in vain: only
+// its log has the reason, which mostly is a Role that is not there.
+func (r *Reconciler) whyNotWatched(ctx context.Context, kind schema.GroupVersionKind, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestRead)
+	defer cancel()
+	namespaces := r.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, namespace := range namespaces {
+		if asked := r.Reader.List(ctx, listOf(kind), client.InNamespace(namespace), client.Limit(1)); asked != nil {
+			return fmt.Errorf("watch what is installed: %w", asked)
+		}
+	}
+	return fmt.Errorf("watch what is installed: %w", err)
 }
 
 // read returns the object of the cluster, nil when there is none.

@@ -110,6 +110,15 @@ func (w *watches) start(mapper meta.RESTMapper, kind schema.GroupVersionKind) er
 	return nil
 }
 
+// wait waits until the informer of a kind has what is there in every namespace:
+// before, the loop hears of nothing.
+func (w *watches) wait(ctx context.Context, kind schema.GroupVersionKind) error {
+	object := &release.Object{}
+	object.SetGroupVersionKind(kind)
+	_, err := w.cache.GetInformer(ctx, object)
+	return err
+}
+
 // ofRelease returns the KubeFledged that an object was installed for.
 func ofRelease(_ context.Context, object client.Object) []reconcile.Request {
 	annotations := object.GetAnnotations()
