@@ -3,7 +3,6 @@ package integration
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -118,47 +117,52 @@ const (
 	webhook    = "system:serviceaccount:kube-fledged:kubefledged-webhook-server"
 )
 
-// rightsIn returns what an account may do in a namespace, one line each.
-func rightsIn(t *testing.T, account, namespace string) []string {
-	t.Helper()
-	output := mustKubectl(t, "", "auth", "can-i", "--list", "--no-headers", "--as="+account, "-n", namespace)
-	var lines []string
-	for _, line := range strings.Split(strings.TrimSpace(output), "\n") {
-		lines = append(lines, strings.Join(strings.Fields(line), " "))
-	}
-	slices.Sort(lines)
-	return lines
-}
-
-// What each service account may do more than any other, as the API server sees
-// it, in its own namespace and in others.
+// What each service account may do more than any other, as the API server sees it,
+// in its own namespace and in others: the same by the chart and by kustomize.
 func TestRights(t *testing.T) {
-	install(t, "defaults", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount")
-	for account, file := range map[string]string{controller: "rights-controller.txt", webhook: "rights-webhook-server.txt"} {
-		var text strings.Builder
-		for _, namespace := range []string{"kube-fledged", "kube-fledged-node", "default"} {
-			text.WriteString("# kubectl auth can-i --list --as=" + account + " -n " + namespace + "\n")
-			text.WriteString("# resources, URLs, names, verbs\n")
-			anybody := rightsIn(t, "system:serviceaccount:default:anybody", namespace)
-			for _, line := range rightsIn(t, account, namespace) {
-				if !slices.Contains(anybody, line) {
-					text.WriteString(line + "\n")
+	kinds := []string{"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount"}
+	for what, all := range map[string][]object{
+		"chart":          manifests(t, "defaults"),
+		"config/default": documents(t, mustKubectl(t, "", "kustomize", filepath.Join("..", "..", "config", "default"))),
+	} {
+		t.Run(what, func(t *testing.T) {
+			namespaces(t)
+			roles := ofKinds(all, kinds...)
+			mustKubectl(t, roles, "apply", "--server-side", "-f", "-")
+			defer mustKubectl(t, roles, "delete", "-f", "-")
+			accounts := 0
+			for _, o := range all {
+				if o.Kind == "ServiceAccount" {
+					accounts++
+					checkRights(t, o.Metadata.Name)
 				}
 			}
-		}
-		path := filepath.Join("testdata", file)
-		if *update {
-			if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
-				t.Fatal(err)
+			if accounts == 0 {
+				t.Error("no service account")
 			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
+		})
+	}
+}
+
+// checkRights compares the rights of a service account in kube-fledged with a golden file.
+func checkRights(t *testing.T, account string) {
+	t.Helper()
+	got, err := cp.Rights(t.Context(), "system:serviceaccount:kube-fledged:"+account, "kube-fledged", "kube-fledged-node", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "rights-"+strings.TrimPrefix(account, "kubefledged-")+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if string(want) != text.String() {
-			t.Errorf("%s is not what the API server says; run with -update if that is right:\n%s", path, text.String())
-		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("%s is not what the API server says; run with -update if that is right:\n%s", path, got)
 	}
 }
 

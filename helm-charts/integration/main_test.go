@@ -56,7 +56,10 @@ var foreign = []string{"monitoring.coreos.com/", "cert-manager.io/"}
 type object struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	text       string
+	Metadata   struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+	text string
 }
 
 // manifests returns the objects of one case of the chart's tests.
@@ -66,9 +69,15 @@ func manifests(t *testing.T, name string) []object {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return documents(t, string(content))
+}
+
+// documents returns the objects of a manifest whose kinds are here.
+func documents(t *testing.T, manifest string) []object {
+	t.Helper()
 	var all []object
 documents:
-	for _, text := range strings.Split(string(content), "\n---\n") {
+	for _, text := range strings.Split(manifest, "\n---\n") {
 		o := object{text: text}
 		if err := yaml.Unmarshal([]byte(text), &o); err != nil {
 			t.Fatal(err)
@@ -88,13 +97,18 @@ documents:
 func install(t *testing.T, name string, kinds ...string) {
 	t.Helper()
 	namespaces(t)
-	var all strings.Builder
-	for _, o := range manifests(t, name) {
+	mustKubectl(t, ofKinds(manifests(t, name), kinds...), "apply", "--server-side", "-f", "-")
+}
+
+// ofKinds returns the manifest of those objects that are of some kinds.
+func ofKinds(all []object, kinds ...string) string {
+	var text strings.Builder
+	for _, o := range all {
 		if slices.Contains(kinds, o.Kind) {
-			all.WriteString(o.text + "\n---\n")
+			text.WriteString(o.text + "\n---\n")
 		}
 	}
-	mustKubectl(t, all.String(), "apply", "--server-side", "-f", "-")
+	return text.String()
 }
 
 // namespaces makes those that a release has: its own, as restricted as can be,

@@ -95,6 +95,13 @@ func namespaceFor(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	grant(t, namespace)
+	return namespace
+}
+
+// grant gives the operator its Role in a namespace.
+func grant(t *testing.T, namespace string) {
+	t.Helper()
 	var role rbacv1.Role
 	if err := shipped("role.yaml", &role); err != nil {
 		t.Fatal(err)
@@ -110,7 +117,6 @@ func namespaceFor(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return namespace
 }
 
 // options are those of an operator without probes and metrics.
