@@ -196,18 +196,18 @@ func (d *nodePlan) dueIn(wait time.Duration, c class) class {
 // not for itself, and another claimant has not been tried yet.
 func (d *nodePlan) anotherMayTry(want *Want, rec *v1alpha2.ImageRecord) bool {
 	ofNamespace := rec.Reason == v1alpha2.ReasonPodNotCreated || rec.Reason == v1alpha2.ReasonJobNotCreated
-	return ofNamespace && int(rec.Attempts) < len(d.open(want))
+	return ofNamespace && int(rec.Attempts) < d.open(want)
 }
 
-// open returns the claimants that get work on this node.
-func (d *nodePlan) open(want *Want) []*Cache {
-	var open []*Cache
+// open returns the number of claimants that get work on this node.
+func (d *nodePlan) open(want *Want) int {
+	n := 0
 	for _, cache := range want.Claimants {
 		if Blocked(&d.in.Node, cache) == "" {
-			open = append(open, cache)
+			n++
 		}
 	}
-	return open
+	return n
 }
 
 // active returns the claimant a pull of want is made for: one that gets work
@@ -215,14 +215,23 @@ func (d *nodePlan) open(want *Want) []*Cache {
 // of one namespace must not keep the image from all. Nil when there is none.
 func (d *nodePlan) active(want *Want) *Cache {
 	open := d.open(want)
-	if len(open) == 0 {
+	if open == 0 {
 		return nil
 	}
-	attempts := 0
+	turn := 0
 	if rec := d.ledger.get(want.Key); rec != nil {
-		attempts = int(rec.Attempts)
+		turn = int(rec.Attempts) % open
 	}
-	return open[attempts%len(open)]
+	for _, cache := range want.Claimants {
+		if Blocked(&d.in.Node, cache) != "" {
+			continue
+		}
+		if turn == 0 {
+			return cache
+		}
+		turn--
+	}
+	return nil // never reached: turn is below the number of those
 }
 
 // group is what one Job may hold: images of one class, owner and identity.

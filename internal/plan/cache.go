@@ -96,7 +96,7 @@ func word(t *tally, cache *Cache, operating bool) v1alpha2.ImageCacheActionStatu
 	switch {
 	case pulls, t.removals.due > 0, operating, cache.Purging && !t.work.done():
 		return v1alpha2.ImageCacheActionStatusProcessing
-	case c.Failed > 0, len(t.removals.failures) > 0:
+	case c.Failed > 0, t.removals.failures.total > 0:
 		return v1alpha2.ImageCacheActionStatusFailed
 	case wanting && c.Cached == 0:
 		return v1alpha2.ImageCacheActionStatusProcessing

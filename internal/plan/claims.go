@@ -117,10 +117,13 @@ func (d *nodePlan) followWanted(rec *v1alpha2.ImageRecord, wanted bool) {
 		return
 	}
 	key := Key{rec.Image, rec.Identity}
-	d.setClaims(rec, slices.DeleteFunc(slices.Clone(rec.Claims), func(id int32) bool {
+	over := func(id int32) bool {
 		s := d.stand(key, id)
 		return s == ended || s == vanished
-	}))
+	}
+	if slices.ContainsFunc(rec.Claims, over) {
+		d.setClaims(rec, slices.DeleteFunc(slices.Clone(rec.Claims), over))
+	}
 	if rec.UnselectedSince != nil {
 		rec.UnselectedSince = nil
 		d.ledger.changed = true
@@ -200,16 +203,7 @@ func maybeThere(rec *v1alpha2.ImageRecord) bool {
 // dropSettled drops what needs no record any more: what nobody claims, and
 // what was to be removed but is wanted or held again, with whatever identity.
 func (d *nodePlan) dropSettled() {
-	held := map[string]bool{}
-	for i := range d.wants {
-		held[d.wants[i].Image] = true
-	}
-	for i := range d.ledger.status.Images {
-		rec := &d.ledger.status.Images[i]
-		if rec.State != v1alpha2.ImageStateRemoving && len(rec.Claims) > 0 && maybeThere(rec) {
-			held[rec.Image] = true
-		}
-	}
+	held := d.heldAgain()
 	d.ledger.drop(func(rec *v1alpha2.ImageRecord) bool {
 		_, wanted := d.wanted[Key{rec.Image, rec.Identity}]
 		if rec.State == v1alpha2.ImageStateRemoving {
@@ -217,6 +211,25 @@ func (d *nodePlan) dropSettled() {
 		}
 		return !wanted && (len(rec.Claims) == 0 || !maybeThere(rec))
 	})
+}
+
+// heldAgain returns the images that somebody wants or holds, when any is to be
+// removed; else nobody asks.
+func (d *nodePlan) heldAgain() map[string]bool {
+	images := d.ledger.status.Images
+	if !slices.ContainsFunc(images, func(r v1alpha2.ImageRecord) bool { return r.State == v1alpha2.ImageStateRemoving }) {
+		return nil
+	}
+	held := map[string]bool{}
+	for i := range d.wants {
+		held[d.wants[i].Image] = true
+	}
+	for i := range images {
+		if rec := &images[i]; rec.State != v1alpha2.ImageStateRemoving && len(rec.Claims) > 0 && maybeThere(rec) {
+			held[rec.Image] = true
+		}
+	}
+	return held
 }
 
 // forgetFailures forgets the failures of ImageCaches that were edited since.

@@ -83,9 +83,9 @@ func purged(in CacheInput, t *tally, w v1alpha2.ImageCacheActionStatus) (c metav
 		return condition(v1alpha2.ConditionPurged, false, v1alpha2.ConditionReasonNotPurged, "refreshed or edited since the last purge"), known
 	case !settled(w):
 		return condition(v1alpha2.ConditionPurged, false, v1alpha2.ConditionReasonPurging, "%d images to be removed%s", t.removals.left, purgeWords(t)), true
-	case len(t.removals.failures) > 0:
-		f := t.removals.failures[0]
-		return condition(v1alpha2.ConditionPurged, false, v1alpha2.ConditionReasonRemovalFailed, "%d images could not be removed, for example %s on %s: %s", len(t.removals.failures), f.image, f.Node, f.Reason), true
+	case t.removals.failures.total > 0:
+		f := t.removals.failures.listed[0]
+		return condition(v1alpha2.ConditionPurged, false, v1alpha2.ConditionReasonRemovalFailed, "%d images could not be removed, for example %s on %s: %s", t.removals.failures.total, f.image, f.Node, f.Reason), true
 	default:
 		return condition(v1alpha2.ConditionPurged, true, v1alpha2.ConditionReasonPurged, "the images are off the nodes%s", purgeWords(t)), true
 	}
@@ -104,11 +104,11 @@ func degraded(in CacheInput, t *tally) metav1.Condition {
 	case len(in.SpecErrors) > 0:
 		return condition(v1alpha2.ConditionDegraded, true, v1alpha2.ConditionReasonInvalidSpec, "%s", boundedWords(in.SpecErrors))
 	case t.total.Failed > 0:
-		f := t.failures[0]
+		f := t.failures.listed[0]
 		return condition(v1alpha2.ConditionDegraded, true, v1alpha2.ConditionReasonPullFailed, "%d pairs failed, for example %s on %s: %s", t.total.Failed, f.image, f.Node, f.Reason)
-	case len(t.removals.failures) > 0:
-		f := t.removals.failures[0]
-		return condition(v1alpha2.ConditionDegraded, true, v1alpha2.ConditionReasonRemovalFailed, "%d images could not be removed, for example %s on %s: %s", len(t.removals.failures), f.image, f.Node, f.Reason)
+	case t.removals.failures.total > 0:
+		f := t.removals.failures.listed[0]
+		return condition(v1alpha2.ConditionDegraded, true, v1alpha2.ConditionReasonRemovalFailed, "%d images could not be removed, for example %s on %s: %s", t.removals.failures.total, f.image, f.Node, f.Reason)
 	default:
 		return condition(v1alpha2.ConditionDegraded, false, v1alpha2.ConditionReasonNoFailures, "no pair failed")
 	}

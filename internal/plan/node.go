@@ -80,10 +80,8 @@ type nodePlan struct {
 }
 
 func newNodePlan(in NodeInput) *nodePlan {
-	d := &nodePlan{in: in, wants: Wants(&in.Node, in.Caches), wanted: map[Key]int{}, caches: byUID(in.Caches), refreshed: map[types.UID]bool{}}
-	for i := range d.wants {
-		d.wanted[d.wants[i].Key] = i
-	}
+	d := &nodePlan{in: in, caches: byUID(in.Caches), refreshed: map[types.UID]bool{}}
+	d.wants, d.wanted = indexedWants(&in.Node, in.Caches)
 	if in.Record != nil {
 		d.ledger = newLedger(in.Record.NodeCacheStatus)
 	} else {

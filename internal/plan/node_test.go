@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -171,5 +172,32 @@ func TestRecordedJobMayEnd(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// What a decision is made from belongs to others, down to its last slice.
+func TestDecideLeavesItsInputAsItIs(t *testing.T) {
+	c, other := cache("c", many("app-", 5)...), cache("other", "app-00", "app-07")
+	r := record(cached("app-00"), failed("app-01", v1alpha2.ReasonImageNotFound, 2, time.Hour), deferred("app-02"), cached("app-06"))
+	r.claimed(1, c)
+	for i := range r.Images { // room for more, which is not ours
+		r.Images[i].Claims = append(make([]int32, 0, 4), r.Images[i].Claims...)
+	}
+	r.OpenJobs = []int64{1, 2}
+	edited := c.with(func(c *Cache) { c.Generation = 2 })
+	in := input(r, edited, other).with(func(in *NodeInput) {
+		in.Jobs = []Job{jobFor(c, time.Minute, "app-03", "app-04").settled(pulled, notFound)}
+	})
+	before := *r.DeepCopy()
+	if Decide(in).written() == nil {
+		t.Fatal("nothing is decided")
+	}
+	if diff := cmp.Diff(before, r.NodeCacheStatus); diff != "" {
+		t.Errorf("the record that was read changed (-before +after):\n%s", diff)
+	}
+	for i := range r.Images {
+		if spare := r.Images[i].Claims[:4]; slices.Max(spare[1:]) > 0 {
+			t.Errorf("claims of %s were written to: %v", r.Images[i].Image, spare)
+		}
 	}
 }

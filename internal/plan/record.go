@@ -22,7 +22,12 @@ type ledger struct {
 }
 
 func newLedger(old v1alpha2.NodeCacheStatus) *ledger {
-	l := &ledger{status: *old.DeepCopy()}
+	l := &ledger{status: old}
+	l.status.Claims, l.status.Images, l.status.OpenJobs = slices.Clone(old.Claims), slices.Clone(old.Images), slices.Clone(old.OpenJobs)
+	for i := range l.status.Images {
+		rec := &l.status.Images[i]
+		rec.Claims = slices.Clip(rec.Claims) // they are never changed in place
+	}
 	l.reindex()
 	return l
 }
@@ -170,12 +175,23 @@ func (l *ledger) sorted() v1alpha2.NodeCacheStatus {
 
 // drop removes the records that condemned returns true for.
 func (l *ledger) drop(condemned func(*v1alpha2.ImageRecord) bool) {
-	before := len(l.status.Images)
-	l.status.Images = slices.DeleteFunc(l.status.Images, func(r v1alpha2.ImageRecord) bool { return condemned(&r) })
-	if len(l.status.Images) != before {
-		l.changed = true
-		l.reindex()
+	images := l.status.Images
+	left := 0
+	for i := range images { // slices.DeleteFunc would copy each record to the heap
+		if condemned(&images[i]) {
+			continue
+		}
+		if left < i {
+			images[left] = images[i]
+		}
+		left++
 	}
+	if left == len(images) {
+		return
+	}
+	clear(images[left:])
+	l.status.Images, l.changed = images[:left], true
+	l.reindex()
 }
 
 // claim returns the claim of the ImageCache with this uid, nil when there is none.

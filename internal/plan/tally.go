@@ -2,80 +2,124 @@ package plan
 
 import (
 	"cmp"
-	"encoding/json"
-	"slices"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
 
-// Bounds of an ImageCache's status in bytes. Together with everything else
-// they keep it under 256 KiB, whatever the number of nodes and images.
-const (
-	maxFailuresBytes = 96 << 10
-	maxImagesBytes   = 96 << 10
-)
-
-// failure is one failed pair.
-type failure struct {
-	image string
-	v1alpha2.NodeReasonMessage
-}
+// maxImagesBytes bounds the summaries of images in an ImageCache's status, in
+// bytes. Together with maxFailuresBytes and everything else it keeps the status
+// under 256 KiB, whatever the number of nodes and images.
+const maxImagesBytes = 96 << 10
 
 // tally counts the pairs of one ImageCache.
 type tally struct {
-	total    v1alpha2.PairCounts
-	nodes    v1alpha2.NodeCounts
-	images   []v1alpha2.ImageSummary
+	cache  *Cache
+	total  v1alpha2.PairCounts
+	nodes  v1alpha2.NodeCounts
+	images []v1alpha2.ImageSummary
+	// byImage is where in images an image is, by the name the user gave it.
 	byImage  map[string]int
-	failures []failure
+	sets     map[string]*imageSet
+	found    []*v1alpha2.ImageRecord
+	failures failures
 	removals removals
+	// names are those that the user gave to the images, by reference; made
+	// when one is needed.
+	names map[string]string
 	// work is how far the operation is.
 	work work
 }
 
 func tallyNodes(in CacheInput) *tally {
-	t := &tally{byImage: map[string]int{}}
-	names := namesOf(in.Cache)
+	t := &tally{cache: in.Cache, byImage: map[string]int{}, sets: map[string]*imageSet{}}
 	for i := range in.Nodes {
-		view := &in.Nodes[i]
-		selected, claim := concerns(view.Node, in.Cache), claimIn(view, in.Cache)
-		if !selected && claim == nil {
-			continue
-		}
-		settled := true
-		if selected {
-			settled = t.node(view, in.Cache)
-		}
-		due := t.remove(view, in.Cache, claim, names)
-		t.count(view, in.Cache, claim, selected, settled, due)
+		t.add(&in.Nodes[i])
 	}
 	return t
 }
 
-// concerns tells whether any list is for node, also of a cache that wants
-// nothing there because it was purged or is being deleted with its images.
-func concerns(node *Node, cache *Cache) bool {
-	return (!cache.Deleting || cache.Purging) && slices.ContainsFunc(cache.Lists, func(l List) bool {
-		return l.Selects(node.Name, node.Labels)
-	})
+// part is what one node contributes to a tally: what is found out once for a
+// node and not for each of its images.
+type part struct {
+	*NodeView
+	// selected is true when a list is for the node, set what it names.
+	selected bool
+	set      *imageSet
+	// claim of the ImageCache on the node; nil when there is none.
+	claim *v1alpha2.Claim
+	// found are the records of the set's images, nil where there is none.
+	found []*v1alpha2.ImageRecord
+	// blocked is why the ImageCache gets no new work there; empty when it does.
+	blocked string
+	// outdated is true when the record is of an earlier spec, or of before a
+	// refresh: its failures are about to be forgotten and tried again (see
+	// forget), and must not be reported as those of what was asked for now.
+	outdated bool
+}
+
+// add counts one node, if it concerns the ImageCache.
+func (t *tally) add(view *NodeView) {
+	p := part{NodeView: view, claim: claimIn(view, t.cache)}
+	p.set, p.selected = t.setOf(view.Node)
+	if !p.selected && p.claim == nil {
+		return
+	}
+	p.blocked = Blocked(view.Node, t.cache)
+	p.outdated = p.claim != nil && (p.claim.Generation < t.cache.Generation || p.claim.Operation < t.cache.Operation.ID)
+	due := t.readRecords(&p)
+	settled := true
+	if p.selected {
+		settled = t.node(&p)
+	}
+	t.count(&p, settled, due)
+}
+
+// readRecords finds the records of what the ImageCache wants on a node, counts
+// those that are to be removed, and returns how many of these were not tried
+// yet. Records of a node that was replaced count for nothing.
+func (t *tally) readRecords(p *part) (due int32) {
+	p.found = t.noRecords(len(p.set.images))
+	if !p.recorded() {
+		return 0
+	}
+	for i := range p.Record.Images {
+		rec := &p.Record.Images[i]
+		if place, wanted := p.set.places[rec.Image]; wanted && rec.Identity == t.cache.Identity {
+			p.found[place] = rec
+		} else if p.claim != nil {
+			due += t.remove(p, rec)
+		}
+	}
+	if takesRemovals(p.NodeView) {
+		t.removals.due += due
+	}
+	return due
+}
+
+// noRecords returns n nils, in the place of those of the last node.
+func (t *tally) noRecords(n int) []*v1alpha2.ImageRecord {
+	if cap(t.found) < n {
+		t.found = make([]*v1alpha2.ImageRecord, n)
+	}
+	t.found = t.found[:n]
+	clear(t.found)
+	return t.found
 }
 
 // node counts the pairs of one selected node, and tells whether all are
 // settled that can be.
-func (t *tally) node(view *NodeView, cache *Cache) (settled bool) {
+func (t *tally) node(p *part) (settled bool) {
 	t.nodes.Selected++
-	images := CacheImages(view.Node, cache)
-	if len(images) == 0 {
+	if len(p.set.images) == 0 {
 		return true
 	}
-	records := recordsOf(view)
-	blocked := Blocked(view.Node, cache)
 	complete, waits, settled := true, false, true
-	for _, image := range images {
-		state, rec := pairState(image, cache, records, view, blocked)
-		t.pair(image, state)
+	for i := range p.set.images {
+		image, rec := &p.set.images[i], p.found[i]
+		state := t.pairState(p, image, rec)
+		t.pair(p.set.summary[i], state)
 		if state == pairFailed {
-			t.fail(view.Node.Name, image, rec)
+			t.fail(p.Node.Name, image, rec)
 		}
 		complete = complete && state == pairCached
 		waits = waits || state == pairWaiting
@@ -85,22 +129,9 @@ func (t *tally) node(view *NodeView, cache *Cache) (settled bool) {
 		t.nodes.Complete++
 	}
 	if waits {
-		t.wait(blocked)
+		t.wait(p.blocked)
 	}
 	return settled
-}
-
-// recordsOf indexes the records of a node; those of a replaced node count for nothing.
-func recordsOf(view *NodeView) map[Key]*v1alpha2.ImageRecord {
-	if !view.recorded() {
-		return nil
-	}
-	records := make(map[Key]*v1alpha2.ImageRecord, len(view.Record.Images))
-	for i := range view.Record.Images {
-		rec := &view.Record.Images[i]
-		records[Key{rec.Image, rec.Identity}] = rec
-	}
-	return records
 }
 
 type pair int
@@ -116,50 +147,30 @@ const (
 // pairState says what is known of one image on one node. A failure stays a
 // failure while it is tried again, so that the status does not flap; an image
 // that is there and whose refresh failed is one.
-func pairState(image Image, cache *Cache, records map[Key]*v1alpha2.ImageRecord, view *NodeView, blocked string) (pair, *v1alpha2.ImageRecord) {
-	if image.Invalid != "" {
-		return pairFailed, nil
-	}
-	key := Key{image.Ref, cache.Identity}
-	rec := records[key]
+func (t *tally) pairState(p *part, image *Image, rec *v1alpha2.ImageRecord) pair {
 	switch {
-	case rec != nil && rec.State == v1alpha2.ImageStateCached && (rec.Reason == "" || outdated(view.Record, cache)):
-		return pairCached, rec
-	case rec != nil && (rec.State == v1alpha2.ImageStateFailed || rec.State == v1alpha2.ImageStateCached) && !outdated(view.Record, cache):
-		return pairFailed, rec
-	case view.InFlight[key] && view.Node.Unavailable != v1alpha2.WaitingNotReady:
-		return pairPulling, rec
-	case blocked != "" || nodeRefuses(view):
-		return pairWaiting, rec
+	case image.Invalid != "":
+		return pairFailed
+	case rec != nil && rec.State == v1alpha2.ImageStateCached && (rec.Reason == "" || p.outdated):
+		return pairCached
+	case rec != nil && (rec.State == v1alpha2.ImageStateFailed || rec.State == v1alpha2.ImageStateCached) && !p.outdated:
+		return pairFailed
+	case p.InFlight[Key{image.Ref, t.cache.Identity}] && p.Node.Unavailable != v1alpha2.WaitingNotReady:
+		return pairPulling
+	case p.blocked != "" || nodeRefuses(p.NodeView):
+		return pairWaiting
 	default:
-		return pairPending, rec
+		return pairPending
 	}
-}
-
-// outdated tells whether a record is of an earlier spec of cache, or of before
-// a refresh: its failures are about to be forgotten and tried again (see
-// forget), and must not be reported as those of what was asked for now.
-func outdated(record *v1alpha2.NodeCacheStatus, cache *Cache) bool {
-	for i := range record.Claims {
-		if claim := &record.Claims[i]; claim.UID == cache.UID {
-			return claim.Generation < cache.Generation || claim.Operation < cache.Operation.ID
-		}
-	}
-	return false
 }
 
 func nodeRefuses(view *NodeView) bool {
 	return view.recorded() && view.Record.Wait != nil
 }
 
-func (t *tally) pair(image Image, state pair) {
-	i, seen := t.byImage[image.Name]
-	if !seen {
-		i = len(t.images)
-		t.byImage[image.Name] = i
-		t.images = append(t.images, v1alpha2.ImageSummary{Image: image.Name})
-	}
-	for _, counts := range []*v1alpha2.PairCounts{&t.total, &t.images[i].PairCounts} {
+// pair counts one pair of the image with this summary.
+func (t *tally) pair(summary int, state pair) {
+	for _, counts := range []*v1alpha2.PairCounts{&t.total, &t.images[summary].PairCounts} {
 		counts.Desired++
 		switch state {
 		case pairCached:
@@ -184,41 +195,13 @@ func (t *tally) wait(reason string) {
 	t.nodes.WaitingReasons[cmp.Or(reason, v1alpha2.WaitingPodRefused)]++
 }
 
-func (t *tally) fail(node string, image Image, rec *v1alpha2.ImageRecord) {
+func (t *tally) fail(node string, image *Image, rec *v1alpha2.ImageRecord) {
 	f := failure{image: image.Name}
 	f.Node, f.Reason, f.Message = node, v1alpha2.ReasonInvalidImageName, image.Invalid
 	if rec != nil {
 		f.Reason, f.Message = rec.Reason, rec.Message
 	}
-	t.failures = append(t.failures, f)
-}
-
-// boundedFailures returns the failures by image, as many as the bound allows,
-// and how many were left out.
-func (t *tally) boundedFailures() (map[string]v1alpha2.NodeReasonMessageList, int32) {
-	out, size, listed := map[string]v1alpha2.NodeReasonMessageList{}, 0, 0
-	total := len(t.failures) + len(t.removals.failures)
-	if total == 0 {
-		return nil, 0
-	}
-	for _, list := range [][]failure{t.failures, t.removals.failures} {
-		for _, f := range list {
-			size += bytesOf(f)
-			if size > maxFailuresBytes {
-				return out, int32(total - listed)
-			}
-			out[f.image] = append(out[f.image], f.NodeReasonMessage)
-			listed++
-		}
-	}
-	return out, 0
-}
-
-// bytesOf returns how much a failure adds to the object. JSON escapes some
-// characters six times over, and registries behind proxies answer in HTML.
-func bytesOf(f failure) int {
-	text, _ := json.Marshal([]any{f.image, f.NodeReasonMessage}) // strings always marshal
-	return len(text)
+	t.failures.add(f)
 }
 
 // boundedImages returns the summaries, as many as the bound allows, and how

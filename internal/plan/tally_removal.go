@@ -12,7 +12,7 @@ type removals struct {
 	// left are still to be removed, due those of them that were not tried yet
 	// on nodes that take a removal now.
 	left, due int32
-	failures  []failure
+	failures  failures
 	// live is the number of records that the ImageCache still holds though it
 	// wants nothing of them: their nodes have not taken in its end.
 	live int32
@@ -48,47 +48,36 @@ func claimIn(view *NodeView, cache *Cache) *v1alpha2.Claim {
 	return nil
 }
 
-// namesOf returns the names that the user gave to the images of cache, by reference.
-func namesOf(cache *Cache) map[string]string {
-	names := map[string]string{}
-	for _, list := range cache.Lists {
-		for _, image := range list.Images {
-			names[image.Ref] = image.Name
+// nameOf returns the name that the user gave to an image, or its reference.
+func (t *tally) nameOf(ref string) string {
+	if t.names == nil {
+		t.names = map[string]string{}
+		for _, list := range t.cache.Lists {
+			for _, image := range list.Images {
+				t.names[image.Ref] = image.Name
+			}
 		}
 	}
-	return names
+	return cmp.Or(t.names[ref], ref)
 }
 
-// remove counts what of the ImageCache is to be removed from one node, and
-// returns how many removals were not tried yet.
-func (t *tally) remove(view *NodeView, cache *Cache, claim *v1alpha2.Claim, names map[string]string) (due int32) {
-	if claim == nil {
+// remove counts a record of something that the ImageCache does not want on its
+// node, where it holds it, and returns 1 for a removal that was not tried yet.
+func (t *tally) remove(p *part, rec *v1alpha2.ImageRecord) (due int32) {
+	if !slices.Contains(rec.Claims, p.claim.ID) {
 		return 0
 	}
-	wanted := map[Key]bool{}
-	for _, image := range CacheImages(view.Node, cache) {
-		wanted[Key{image.Ref, cache.Identity}] = true
+	switch t.removal(rec, p.claim) {
+	case removalDue:
+		t.removals.left++
+		return 1
+	case removalFailed:
+		t.removals.left++
+		f := failure{image: t.nameOf(rec.Image)}
+		f.Node, f.Reason, f.Message = p.Node.Name, rec.Reason, rec.Message
+		t.removals.failures.add(f)
 	}
-	for i := range view.Record.Images {
-		rec := &view.Record.Images[i]
-		if wanted[Key{rec.Image, rec.Identity}] || !slices.Contains(rec.Claims, claim.ID) {
-			continue
-		}
-		switch t.removal(rec, cache, claim) {
-		case removalDue:
-			t.removals.left++
-			due++
-		case removalFailed:
-			t.removals.left++
-			f := failure{image: cmp.Or(names[rec.Image], rec.Image)}
-			f.Node, f.Reason, f.Message = view.Node.Name, rec.Reason, rec.Message
-			t.removals.failures = append(t.removals.failures, f)
-		}
-	}
-	if takesRemovals(view) {
-		t.removals.due += due
-	}
-	return due
+	return 0
 }
 
 type removalState int
@@ -103,11 +92,11 @@ const (
 // removal says how a record stands that the ImageCache has a claim on and does
 // not want. Before the node has taken in an edit or a purge, the record is what
 // it was: it counts as to be removed when that is what the node will make of it.
-func (t *tally) removal(rec *v1alpha2.ImageRecord, cache *Cache, claim *v1alpha2.Claim) removalState {
+func (t *tally) removal(rec *v1alpha2.ImageRecord, claim *v1alpha2.Claim) removalState {
 	switch {
 	case rec.State != v1alpha2.ImageStateRemoving:
 		t.removals.live++
-		relabeled := !cache.Purged() && claim.Selectors == cache.Selectors && cache.lists(Key{rec.Image, rec.Identity})
+		relabeled := !t.cache.Purged() && claim.Selectors == t.cache.Selectors && t.cache.lists(Key{rec.Image, rec.Identity})
 		if relabeled || len(rec.Claims) > 1 || !maybeThere(rec) {
 			return removalNone
 		}
@@ -129,16 +118,16 @@ func takesRemovals(view *NodeView) bool {
 
 // count counts one node of the operation: the purge or refresh that was
 // accepted last, or the deletion.
-func (t *tally) count(view *NodeView, cache *Cache, claim *v1alpha2.Claim, selected, settled bool, due int32) {
-	purged := cache.Purged()
-	if !purged && (!selected || cache.Operation.Kind != OperationRefresh) {
+func (t *tally) count(p *part, settled bool, due int32) {
+	purged := t.cache.Purged()
+	if !purged && (!p.selected || t.cache.Operation.Kind != OperationRefresh) {
 		return
 	}
-	takes := takesRemovals(view)
-	served := due == 0 && (claim == nil || cache.Purging || claim.Operation >= cache.Operation.ID) && !pulls(view)
+	takes := takesRemovals(p.NodeView)
+	served := due == 0 && (p.claim == nil || t.cache.Purging || p.claim.Operation >= t.cache.Operation.ID) && !pulls(p.NodeView)
 	if !purged {
-		takes = Blocked(view.Node, cache) == "" && !nodeRefuses(view)
-		served = settled && refreshed(view, cache, claim)
+		takes = p.blocked == "" && !nodeRefuses(p.NodeView)
+		served = settled && t.refreshed(p)
 	}
 	switch {
 	case takes:
@@ -148,8 +137,8 @@ func (t *tally) count(view *NodeView, cache *Cache, claim *v1alpha2.Claim, selec
 		}
 	case !served:
 		t.work.waiting++
-		if purged && selected {
-			t.wait(Blocked(view.Node, &Cache{}))
+		if purged && p.selected {
+			t.wait(Blocked(p.Node, &Cache{}))
 		}
 	}
 }
@@ -157,11 +146,11 @@ func (t *tally) count(view *NodeView, cache *Cache, claim *v1alpha2.Claim, selec
 // refreshed tells whether a node whose images are settled has carried out a
 // refresh. One without a claim has not seen it, though all images may be there
 // for others, unless there is nothing to claim.
-func refreshed(view *NodeView, cache *Cache, claim *v1alpha2.Claim) bool {
-	if claim == nil {
-		return !slices.ContainsFunc(CacheImages(view.Node, cache), func(i Image) bool { return i.Invalid == "" })
+func (t *tally) refreshed(p *part) bool {
+	if p.claim == nil {
+		return len(p.set.places) == 0
 	}
-	return claim.Operation >= cache.Operation.ID && !anyDue(view, claim)
+	return p.claim.Operation >= t.cache.Operation.ID && !anyDue(p.NodeView, p.claim)
 }
 
 // anyDue tells whether an image of the claim is to be pulled or verified.

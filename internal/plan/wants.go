@@ -11,27 +11,69 @@ import (
 // identity, in the order of the oldest cache that wants it. Caches that are
 // being deleted or were purged want nothing; suspended ones keep their claim.
 func Wants(node *Node, caches []*Cache) []Want {
-	var wants []Want
-	index := map[Key]int{}
-	for _, cache := range oldestFirst(caches) {
-		for _, image := range CacheImages(node, cache) {
-			if image.Invalid != "" {
-				continue
-			}
-			key := Key{image.Ref, cache.Identity}
-			i, seen := index[key]
-			if !seen {
-				i = len(wants)
-				index[key] = i
-				wants = append(wants, Want{Key: key, Name: image.Name, Policy: image.Policy})
-			}
-			wants[i].add(cache, image.Policy)
-		}
-	}
+	wants, _ := indexedWants(node, caches)
 	return wants
 }
 
+// indexedWants returns the wants and where each is among them.
+func indexedWants(node *Node, caches []*Cache) ([]Want, map[Key]int) {
+	most := 0
+	lists := selectedLists(node, caches)
+	for i := range lists {
+		most += len(lists[i].Images)
+	}
+	wants, index := make([]Want, 0, most), make(map[Key]int, most)
+	// Most images have one claimant: these share an array, which append leaves
+	// as soon as there is a second one.
+	claimants := make([]*Cache, 0, most)
+	for _, list := range lists {
+		for i := range list.Images {
+			image := &list.Images[i]
+			key := Key{image.Ref, list.cache.Identity}
+			if image.Invalid != "" {
+				continue
+			}
+			if at, seen := index[key]; seen {
+				wants[at].add(list.cache, image.Policy)
+				continue
+			}
+			index[key] = len(wants)
+			claimants = append(claimants, list.cache)
+			wants = append(wants, Want{
+				Key: key, Name: image.Name, Policy: image.Policy, Claimants: slices.Clip(claimants[len(claimants)-1:]),
+			})
+		}
+	}
+	return wants, index
+}
+
+// selectedList is a list that selects a node, and whose it is.
+type selectedList struct {
+	*List
+	cache *Cache
+}
+
+// selectedLists returns what is wanted on a node, the oldest cache first.
+func selectedLists(node *Node, caches []*Cache) []selectedList {
+	var lists []selectedList
+	for _, cache := range oldestFirst(caches) {
+		if cache.Deleting || cache.Purged() {
+			continue
+		}
+		for i := range cache.Lists {
+			if list := &cache.Lists[i]; list.Selects(node.Name, node.Labels) {
+				lists = append(lists, selectedList{list, cache})
+			}
+		}
+	}
+	return lists
+}
+
+// add adds a claimant, once though several of its lists name the image.
 func (w *Want) add(cache *Cache, policy corev1.PullPolicy) {
+	if w.Claimants[len(w.Claimants)-1] == cache {
+		return
+	}
 	w.Claimants = append(w.Claimants, cache)
 	if policy == corev1.PullAlways {
 		w.Policy = policy
