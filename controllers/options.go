@@ -2,6 +2,8 @@
 package controllers
 
 import (
+	"cmp"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -75,6 +77,7 @@ type Options struct {
 	LeaderElect    bool
 	MetricsAddress string
 	ProbeAddress   string
+	ProfileAddress string
 	Kubeconfig     string
 	Master         string
 }
@@ -101,6 +104,7 @@ func DefaultOptions() Options {
 		LeaderElect:           true,
 		MetricsAddress:        ":8080",
 		ProbeAddress:          ":8081",
+		ProfileAddress:        "0",
 	}
 }
 
@@ -129,6 +133,16 @@ func (o *Options) removalNamespace() string {
 // own is used.
 func (o *Options) criSocket() string {
 	return strings.TrimPrefix(o.CRISocketPath, "unix://")
+}
+
+// profileAddress is where profiles are served, empty for nowhere. They show
+// what is in memory, so an address without a host is not that of every interface.
+func (o *Options) profileAddress() string {
+	host, port, err := net.SplitHostPort(o.ProfileAddress)
+	if err != nil {
+		return "" // 0; Validate has refused anything else
+	}
+	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
 }
 
 // retainFor returns how long finished Jobs are kept, 0 when they are not.

@@ -59,6 +59,7 @@ func (o *Options) addProgramFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "Let only one of several replicas work.")
 	fs.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress, "The `address` of the metrics endpoint, [host]:port; 0 turns it off.")
 	fs.StringVar(&o.ProbeAddress, "health-probe-bind-address", o.ProbeAddress, "The `address` of the endpoints /healthz and /readyz, [host]:port; 0 turns them off.")
+	fs.StringVar(&o.ProfileAddress, "pprof-bind-address", o.ProfileAddress, "The `address` of the endpoint /debug/pprof, [host]:port, for example :6060; 0 turns it off. Without a host it listens on 127.0.0.1 only, which kubectl port-forward reaches: profiles show what the process holds.")
 	fs.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "The `path` of a kubeconfig, for running outside a cluster.")
 	fs.StringVar(&o.Master, "master", o.Master, "The `URL` of the API server, in place of the one that the kubeconfig names.")
 }

@@ -100,6 +100,7 @@ func TestValues(t *testing.T) {
 		"job-retention-ttl":         {good: []string{"1m", "24h", "8760h"}, bad: []string{"59s", "0s", "-1h", "100000h"}},
 		"namespace":                 {good: []string{"kube-fledged"}, bad: []string{"", "a.b", "Upper"}},
 		"leader-elect":              {good: []string{"true", "false"}, bad: []string{"no way"}},
+		"pprof-bind-address":        {good: []string{"0", ":6060", "127.0.0.1:0", "0.0.0.0:6060"}, bad: []string{"", "6060", ":x", "::1:80"}},
 		"metrics-bind-address":      {good: []string{"0", ":8080", "127.0.0.1:0", "[::1]:8080"}, bad: []string{"", "8080", ":x", ":70000", "::1:80"}},
 		"health-probe-bind-address": {good: []string{"0", ":8081"}, bad: []string{"", "8081"}},
 		"kubeconfig":                {good: []string{"", "/root/.kube/config"}},

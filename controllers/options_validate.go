@@ -152,6 +152,7 @@ func (o *Options) validateProgram(m *mistakes) {
 	}
 	m.address("metrics-bind-address", o.MetricsAddress)
 	m.address("health-probe-bind-address", o.ProbeAddress)
+	m.address("pprof-bind-address", o.ProfileAddress)
 	if u, err := url.Parse(o.Master); o.Master != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		m.add("master", "%q: must be the URL of the API server, for example https://10.0.0.1:6443", o.Master)
 	}

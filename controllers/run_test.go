@@ -3,6 +3,7 @@ package controllers
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,23 @@ func TestDeletedJobsAreNotRetained(t *testing.T) {
 	got := nodeOptions(o, "", 0)
 	if got.RetainJobs || got.Jobs.RetainFor != 0 || got.RemovalDisabled || got.Jobs.RemovalNamespace != "images" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Profiles show what is in memory: nobody serves them without being told, and
+// who names no host does not offer them to the network.
+func TestProfilesAreNotOffered(t *testing.T) {
+	for flag, want := range map[string]string{
+		"": "", "--pprof-bind-address=0": "", "--pprof-bind-address=:6060": "127.0.0.1:6060",
+		"--pprof-bind-address=[::1]:6060": "[::1]:6060", "--pprof-bind-address=0.0.0.0:6060": "0.0.0.0:6060",
+	} {
+		o, err := parse(t, strings.Fields(flag)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := managerOptions(o).PprofBindAddress; got != want {
+			t.Errorf("%q: served at %q, want %q", flag, got, want)
+		}
 	}
 }
 
