@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,46 +15,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// target is the most that the ImageCache may take, in times of what one client
-// of the runtime takes.
-const target = 1.2
+// median is the round with the median time.
+func (w *way) median() *timeline {
+	sorted := slices.SortedFunc(slices.Values(w.lines), func(a, b *timeline) int { return cmp.Compare(a.end(), b.end()) })
+	return sorted[len(sorted)/2]
+}
 
-const pageFormat = `# One node, ten images of 100 MB
+// span tells the fastest round and the slowest.
+func (w *way) span() string {
+	times := w.times((*timeline).end)
+	return fmt.Sprintf("%.2f, %.2f", slices.Min(times).Seconds(), slices.Max(times).Seconds())
+}
 
-Written by ` + "`make benchmark`" + `.
-
-Ten images, each with one layer of 100 MB that cannot be compressed, come from a registry on the same machine onto one real node. An ImageCache, from its creation to status Succeeded, is compared with one client that asks the same runtime, over CRI, for one image after the other. The images are removed in between, over CRI too. Which way goes first alternates.
-
-| round | ImageCache | CRI, one after another |
-|---|---|---|
-%s| **median** | **%.2f s** | **%.2f s** |
-
-Ratio of the medians: **%.2f** (target: at most %.1f). Difference: **%.2f s**, which is per Job and hardly per image, so the ratio falls as the images take longer: a disk that writes slower, or a registry that is not on the same machine. Most of it is the kubelet's: it looks every 0.3 s whether a pod's volumes are set up (podAttachAndMountRetryInterval), makes a sandbox, notes each pull on disk, and mounts the images into a container.
-
-%s
-
-## What the time went into
-
-The round with the median time, as a client that watches the API server sees it. Events of the kubelet may come late.
-
-` + "```" + `
-%s` + "```" + `
-`
-
-// page is the report.
-func (b *bench) page(ctx context.Context) (string, error) {
-	var rows strings.Builder
-	for i := range b.caches {
-		fmt.Fprintf(&rows, "| %d | %.2f s | %.2f s |\n", i+1, b.caches[i].Seconds(), b.pulls[i].Seconds())
+// times returns one time of each round.
+func (w *way) times(of func(*timeline) time.Duration) []time.Duration {
+	var all []time.Duration
+	for _, line := range w.lines {
+		all = append(all, of(line))
 	}
-	cache, pull := median(b.caches), median(b.pulls)
-	facts, err := b.facts(ctx)
-	if err != nil {
-		return "", err
-	}
-	line := b.timelines[slices.Index(b.caches, cache)]
-	return fmt.Sprintf(pageFormat, rows.String(), cache.Seconds(), pull.Seconds(),
-		cache.Seconds()/pull.Seconds(), target, (cache - pull).Seconds(), facts, line), nil
+	return all
 }
 
 func median(all []time.Duration) time.Duration {
@@ -61,10 +41,14 @@ func median(all []time.Duration) time.Duration {
 	return sorted[len(sorted)/2]
 }
 
+func worst(all []time.Duration) time.Duration { return slices.Max(all) }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
 // facts say on what, and of what, this was measured.
 func (b *bench) facts(ctx context.Context) (string, error) {
 	var machine corev1.Node
-	if err := b.cluster.API.Get(ctx, client.ObjectKey{Name: node}, &machine); err != nil {
+	if err := b.cluster.API.Get(ctx, client.ObjectKey{Name: serialNode}, &machine); err != nil {
 		return "", err
 	}
 	commit, err := exec.CommandContext(ctx, "git", "-C", b.cluster.Root, "describe", "--always", "--dirty").Output()
@@ -72,9 +56,9 @@ func (b *bench) facts(ctx context.Context) (string, error) {
 		return "", err
 	}
 	info := machine.Status.NodeInfo
-	return fmt.Sprintf("Commit %s; %d cores, %s, %s, Kubernetes %s, %s, %s.", strings.TrimSpace(string(commit)),
+	return fmt.Sprintf("Commit %s; %d cores, %s, %s, Kubernetes %s, %s, %s. Load average at the end: %s.", strings.TrimSpace(string(commit)),
 		runtime.NumCPU(), memory(), "Linux "+info.KernelVersion, info.KubeletVersion,
-		strings.Replace(info.ContainerRuntimeVersion, "://", " ", 1), runtime.Version()), nil
+		strings.Replace(info.ContainerRuntimeVersion, "://", " ", 1), runtime.Version(), loadAverage()), nil
 }
 
 // memory is the machine's, rounded.
@@ -83,4 +67,14 @@ func memory() string {
 	var kib int64
 	_, _ = fmt.Sscanf(string(content), "MemTotal: %d kB", &kib)
 	return fmt.Sprintf("%d GiB of memory", (kib+1<<19)>>20)
+}
+
+// loadAverage is that of the last fifteen minutes: whoever reads the times
+// should know what else the machine did.
+func loadAverage() string {
+	content, _ := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(content)); len(fields) > 2 {
+		return fields[2]
+	}
+	return "unknown"
 }
