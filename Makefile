@@ -213,8 +213,8 @@ evidence: ## Run e2e-full and write its figures to docs/evidence and docs/reliab
 	@echo "wrote $(EVIDENCE) and docs/reliability.md"; test ! -e bin/e2e-full.failed
 
 .PHONY: demo
-demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux).
-	@LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/demo
+demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux); KEEP=1 leaves it installed.
+	@LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) KEEP=$(KEEP) go run ./test/demo
 
 .PHONY: benchmark
 benchmark: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Measure the speed on one real node (root on Linux).

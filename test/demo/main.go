@@ -35,30 +35,45 @@ func run(ctx context.Context, out io.Writer) error {
 	if name == "" {
 		name = "kubefledged"
 	}
-	d := &demo{screen: newScreen(out, time.Now())}
-	var err error
+	scratch, err := os.MkdirTemp("", "kubefledged-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	d := &demo{screen: newScreen(out, time.Now()), scratch: scratch}
 	if d.cluster, err = lab.New(name, d.screen); err != nil {
 		return err
 	}
 	d.screen.title("KubeFledged: images are on the nodes before pods need them")
-	for _, step := range []struct {
-		title string
-		show  func(context.Context) error
-	}{
-		{"Start three real nodes: kubelet and containerd, one of them in tier=backend", d.startCluster},
-		{"Fill the registry with the tutorial's images", d.pushImages},
-		{"Deploy the controller from config/default", d.deploy},
-		{"Apply the tutorial's ImageCache", d.applyCache},
-		{"What is where", d.showNodes},
-		{"Modify, purge and refresh it", d.showLife},
-		{"What it is for: pods start sooner", d.measureStarts},
-	} {
+	for _, step := range d.steps(os.Getenv("KEEP") != "") {
 		d.screen.heading(step.title)
 		if err := step.show(ctx); err != nil {
 			return err
 		}
 	}
-	d.screen.heading("Look around")
 	d.farewell()
 	return nil
+}
+
+type step struct {
+	title string
+	show  func(context.Context) error
+}
+
+// steps are all of them but the last: that is to look around, or to remove it all.
+func (d *demo) steps(keep bool) []step {
+	last := step{"Remove it: nothing is left", d.uninstall}
+	if keep {
+		last = step{"Look around", d.lookAround}
+	}
+	return []step{
+		{"Start three real nodes: kubelet and containerd, one of them in tier=backend", d.startCluster},
+		{"Fill the registry with the tutorial's images", d.pushImages},
+		{"Install it: an operator, and a KubeFledged", d.install},
+		{"The tutorial: create an image cache", d.create},
+		{"What is where", d.showNodes},
+		{"The tutorial: modify, purge and refresh it", d.showLife},
+		{"What it is for: pods start sooner", d.measureStarts},
+		last,
+	}
 }

@@ -15,9 +15,10 @@ type screen struct {
 	began    time.Time
 	steps    int
 	terminal bool
-	// listening shows what programs say; rest is the line they have not ended.
-	listening bool
-	rest      []byte
+	// listen is what happens to a line that a program says, nothing if it is nil;
+	// rest is the line that has not ended.
+	listen func(line string)
+	rest   []byte
 	// live is the progress line that stands on a terminal, or was printed last.
 	live string
 }
@@ -72,9 +73,9 @@ func (s *screen) progress(line string) {
 	s.live = line
 }
 
-// Write shows the lines of programs as progress while the screen listens.
+// Write takes the lines of programs.
 func (s *screen) Write(text []byte) (int, error) {
-	if !s.listening {
+	if s.listen == nil {
 		return len(text), nil
 	}
 	s.rest = append(s.rest, text...)
@@ -84,7 +85,7 @@ func (s *screen) Write(text []byte) (int, error) {
 			return len(text), nil
 		}
 		s.rest = rest
-		s.progress(string(line))
+		s.listen(string(line))
 	}
 }
 

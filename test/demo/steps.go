@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,6 +18,10 @@ import (
 type demo struct {
 	cluster *lab.Cluster
 	screen  *screen
+	// scratch is the directory in which the tutorial's file is written.
+	scratch string
+	// before are the objects of the cluster before anything is installed.
+	before []string
 }
 
 var nodes = []string{"worker1", "worker2", "worker3"}
@@ -31,17 +34,13 @@ var images = []struct{ name, size string }{
 	{"quay.io/bitnami/mariadb:10.5.11", "80MB"},
 }
 
-const (
-	manifest     = "config/samples/kubefledged_v1alpha2_imagecache.yaml"
-	tutorialName = "imagecache1"
-	pullLimit    = 3 * time.Minute
-)
+const pullLimit = 3 * time.Minute
 
 func (d *demo) startCluster(ctx context.Context) error {
 	d.screen.say("the first time, Kubernetes is compiled: 8 to 15 minutes on two cores")
-	d.screen.listening = true
+	d.screen.listen = d.screen.progress
 	err := d.cluster.Up(ctx, len(nodes), "worker2=tier=backend")
-	d.screen.listening = false
+	d.screen.listen = nil
 	d.screen.settle()
 	if err != nil {
 		return err
@@ -68,70 +67,7 @@ func (d *demo) pushImages(ctx context.Context) error {
 		}
 	}
 	d.screen.say("%-34s %6s   (%d different ones, for the measurement)", "quay.io/demo/app-*:1", appSize, len(appImages()))
-	return nil
-}
-
-func (d *demo) deploy(ctx context.Context) error {
-	if err := d.cluster.Deploy(ctx); err != nil {
-		return err
-	}
-	output, err := d.cluster.Kubectl(ctx, "get", "pods", "-n", lab.Namespace, "-l", "app=kubefledged,kubefledged="+lab.ControllerName)
-	d.screen.say("the controller runs")
-	d.screen.block(output)
-	if err != nil {
-		return err
-	}
-	return d.forget(ctx)
-}
-
-// forget makes a repeated demo begin with nodes that hold none of the images.
-func (d *demo) forget(ctx context.Context) error {
-	for _, args := range [][]string{
-		{"delete", "imagecache", tutorialName, appCache, "-n", lab.Namespace, "--ignore-not-found"},
-		{"delete", "jobs", "--all", "-n", lab.Namespace, "--wait"},
-		{"delete", "nodecaches", "--all"},
-	} {
-		if _, err := d.cluster.Kubectl(ctx, args...); err != nil {
-			return err
-		}
-	}
-	all := appImages()
-	for _, image := range images {
-		all = append(all, image.name)
-	}
-	for _, node := range nodes {
-		if err := d.remove(ctx, node, all); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// remove takes images from a node, past Kubernetes.
-func (d *demo) remove(ctx context.Context, node string, references []string) error {
-	runtime, err := d.cluster.Runtime(ctx, node)
-	if err != nil {
-		return err
-	}
-	for _, reference := range references {
-		if err := runtime.Remove(ctx, reference); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *demo) applyCache(ctx context.Context) error {
-	d.screen.say("kubectl apply -f %s", manifest)
-	began := time.Now()
-	if _, err := d.cluster.Kubectl(ctx, "apply", "-f", filepath.Join(d.cluster.Root, manifest)); err != nil {
-		return err
-	}
-	if err := d.follow(ctx, tutorialName, v1alpha2.ImageCacheReasonCreate); err != nil {
-		return err
-	}
-	d.screen.say("all images on all their nodes %.1f s after kubectl apply", time.Since(began).Seconds())
-	return nil
+	return d.clear(ctx)
 }
 
 // follow shows the status of an ImageCache until what reason names has succeeded.
@@ -155,16 +91,9 @@ func (d *demo) follow(ctx context.Context, name, reason string) error {
 }
 
 func (d *demo) showNodes(ctx context.Context) error {
-	for _, args := range [][]string{
-		{"get", "imagecache", "-n", lab.Namespace, "-o", "wide"},
-		{"get", "nodecaches"},
-	} {
-		output, err := d.cluster.Kubectl(ctx, args...)
-		if err != nil {
-			return err
-		}
-		d.screen.say("kubectl %s", strings.Join(args, " "))
-		d.screen.block(output)
+	err := d.runAll(ctx, []string{"get", "imagecaches", "-n", lab.Namespace, "-o", "wide"}, []string{"get", "nodecaches"})
+	if err != nil {
+		return err
 	}
 	table, err := d.imageTable(ctx)
 	if err != nil {
@@ -199,14 +128,21 @@ func (d *demo) imageTable(ctx context.Context) (string, error) {
 	return text.String(), err
 }
 
-func (d *demo) farewell() {
+func (d *demo) lookAround(context.Context) error {
 	d.screen.block(strings.Join([]string{
-		`make kubectl ARGS="get imagecaches,nodecaches -A"`,
+		`make kubectl ARGS="get kubefledgeds,imagecaches,nodecaches -A"`,
 		`make kubectl ARGS="get imagecache imagecache1 -n kube-fledged -o yaml"`,
 		`make kubectl ARGS="logs -n kube-fledged deployment/kubefledged-controller"`,
 		`bin/localcluster exec --node worker1 -- ctr -n k8s.io images ls -q`,
+	}, "\n"))
+	return nil
+}
+
+func (d *demo) farewell() {
+	d.screen.block(strings.Join([]string{
 		"",
 		"make demo           again, in a minute or two",
+		"make demo KEEP=1    and leave it installed, to look around",
 		"make cluster-down   takes everything down",
 	}, "\n"))
 }

@@ -44,7 +44,7 @@ func TestSecondKubeFledged(t *testing.T) {
 	w := newWorld(t)
 	w.make("deploy-using-operator", oldTag)
 	w.ready()
-	before, err := objects(w.ctx)
+	before, err := cluster.Objects(w.ctx)
 	w.check(err)
 	w.apply(`{apiVersion: charts.helm.kubefledged.io/v1alpha2, kind: KubeFledged, metadata: {name: second, namespace: kube-fledged}}`)
 	said := w.degraded("second", "NotTheFirst")

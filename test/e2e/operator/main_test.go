@@ -102,7 +102,7 @@ func start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	empty, err = objects(ctx)
+	empty, err = cluster.Objects(ctx)
 	return err
 }
 

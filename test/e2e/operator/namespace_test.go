@@ -67,7 +67,7 @@ func TestNamespaceDeletedWithoutOperator(t *testing.T) {
 func (w *world) strandedNothing(kinds ...string) {
 	w.Helper()
 	time.Sleep(quietTime) // the garbage collector's
-	now, err := objects(w.ctx)
+	now, err := cluster.Objects(w.ctx)
 	w.check(err)
 	kinds = append(kinds, "CustomResourceDefinition ", "APIService ")
 	left := slices.DeleteFunc(without(now, empty), func(object string) bool {

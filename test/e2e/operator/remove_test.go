@@ -15,7 +15,7 @@ func TestRemove(t *testing.T) {
 	w := newWorld(t)
 	w.nothing()
 	w.make("deploy", oldTag)
-	before, err := objects(w.ctx)
+	before, err := cluster.Objects(w.ctx)
 	w.check(err)
 	w.kubectl("apply", "--server-side", "-f", samplePath("charts_v1alpha2_kubefledged.yaml"))
 	w.ready()
@@ -25,7 +25,7 @@ func TestRemove(t *testing.T) {
 	w.kubectl("delete", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--timeout=2m")
 	mine := "ImageCache " + lab.Namespace + "/imagecache1"
 	w.onlyLeft(append(slices.Clone(before), mine))
-	if now, err := objects(w.ctx); err != nil || !slices.Contains(now, mine) {
+	if now, err := cluster.Objects(w.ctx); err != nil || !slices.Contains(now, mine) {
 		w.Errorf("the ImageCache is gone (error: %v)", err)
 	}
 	w.holds(true)

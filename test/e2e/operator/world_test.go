@@ -132,26 +132,9 @@ func (w *world) poll(what string, limit time.Duration, look func(context.Context
 // nothing makes sure that nothing of ours is installed.
 func (w *world) nothing() {
 	w.Helper()
-	if now, err := objects(w.ctx); err != nil || len(without(now, empty)) > 0 {
+	if now, err := cluster.Objects(w.ctx); err != nil || len(without(now, empty)) > 0 {
 		w.make("remove-kubefledged-and-operator", oldTag)
 	}
-}
-
-// objects lists all objects of the cluster, but for what comes and goes on any
-// cluster: kind, namespace, name.
-func objects(ctx context.Context) ([]string, error) {
-	output, err := cluster.Kubectl(ctx, "api-resources", "--verbs=list", "-o", "name")
-	if err != nil {
-		return nil, err
-	}
-	kinds := slices.DeleteFunc(strings.Fields(output), func(kind string) bool {
-		return kind == "events" || kind == "events.events.k8s.io" || kind == "componentstatuses"
-	})
-	output, err = cluster.Kubectl(ctx, "get", strings.Join(kinds, ","), "-A", "-o",
-		`jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\n"}{end}`)
-	lines := strings.Split(output, "\n")
-	slices.Sort(lines)
-	return slices.Compact(lines), err
 }
 
 // without returns what is in all and not in known.
@@ -164,7 +147,7 @@ func without(all, known []string) []string {
 func (w *world) onlyLeft(known []string) {
 	w.Helper()
 	took := w.poll("nothing left", time.Minute, func(ctx context.Context) (bool, string) {
-		now, err := objects(ctx)
+		now, err := cluster.Objects(ctx)
 		if err != nil {
 			return false, err.Error()
 		}
