@@ -18,8 +18,9 @@ COMMIT := $(or $(COMMIT),$(shell git rev-parse HEAD 2>/dev/null),unknown)
 VERSION_PACKAGE := github.com/kubefledged/kubefledged-operator/internal/version
 LDFLAGS = -s -w -X $(VERSION_PACKAGE).Version=$(VERSION) -X $(VERSION_PACKAGE).Commit=$(COMMIT)
 # The tag leaves tracing pages out of gRPC, a quarter of kubefledged-cri-client.
-# Paths are trimmed for releases only: the flag would split the build cache.
-GO_BUILD_FLAGS = -tags grpcnotrace $(if $(RELEASE),-trimpath) -ldflags "$(LDFLAGS)"
+# Paths are trimmed for releases only: the flag would split the build cache. What
+# git says is left out there: COMMIT is in, and a tag must not change a digest.
+GO_BUILD_FLAGS = -tags grpcnotrace $(if $(RELEASE),-trimpath -buildvcs=false) -ldflags "$(LDFLAGS)"
 
 LOCALCLUSTER := bin/localcluster
 # For the cluster of KUBECONFIG: make deploy KUBECTL=kubectl
@@ -40,7 +41,7 @@ GOLANGCI_LINT_VERSION := $(shell awk '$$1 == "github.com/golangci/golangci-lint/
 GOLANGCI_LINT := $(KUBEFLEDGED_CACHE)/kubefledged/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
 
 # Modules with code of our own. The others under test/cluster only pin programs.
-MODULES := . test/cluster
+MODULES := . test/cluster hack/release
 
 ##@ General
 
@@ -52,7 +53,7 @@ help: ## List the targets.
 
 .PHONY: clean
 clean: ## Remove what was built here, images too; the caches stay.
-	rm -rf bin dist test/cluster/bin $(IMAGE_STORAGE)
+	rm -rf bin dist test/cluster/bin
 
 ##@ Develop
 
@@ -63,12 +64,10 @@ cluster-up: $(LOCALCLUSTER) ## Start a local cluster (root): NODES=2 NODE_LABELS
 	$(LOCALCLUSTER) up --nodes $(NODES) $(addprefix --node-labels ,$(NODE_LABELS))
 
 .PHONY: cluster-images
-cluster-images: $(LOCALCLUSTER) images ## Build the images and push them to the local cluster's registry (root).
+cluster-images: $(LOCALCLUSTER) ## Build the images and push them to the local cluster's registry.
 	@registry=$$($(LOCALCLUSTER) path registry); \
-	for image in $(IMAGES:%=kubefledged-%:$(TAG)); do \
-	  $(BUILDAH) push --quiet --tls-verify=false $(REGISTRY)/$$image "docker://$$registry/$(notdir $(REGISTRY))/$$image"; \
-	  echo "nodes can pull $(REGISTRY)/$$image"; \
-	done
+	  $(MAKE) push REGISTRY=$$registry/$(notdir $(REGISTRY)) TAG=$(TAG) INSECURE=--insecure
+	@printf 'nodes can pull $(REGISTRY)/%s\n' $(IMAGES:%=kubefledged-%:$(TAG))
 
 .PHONY: cluster-build
 cluster-build: $(LOCALCLUSTER) ## Compile the programs of the local cluster into the cache.
@@ -145,6 +144,7 @@ $(GOLANGCI_LINT):
 test: $(LOCALCLUSTER) ## Run unit, simulation and integration tests; no root needed.
 	KUBEBUILDER_ASSETS="$$($(LOCALCLUSTER) assets)" go test ./...
 	go test -C test/cluster ./...
+	go test -C hack/release ./...
 
 .PHONY: test-unit
 test-unit: ## Run only the tests that need no API server.
@@ -249,36 +249,31 @@ CONTROLLER_IMG ?= $(REGISTRY)/kubefledged-controller:$(TAG)
 CRI_CLIENT_IMG ?= $(REGISTRY)/kubefledged-cri-client:$(TAG)
 OPERATOR_IMG ?= $(REGISTRY)/kubefledged-operator:$(TAG)
 
-# Registries on loopback are a local cluster's and speak plain HTTP.
-TLS = $(if $(filter 127.0.0.1:% localhost:%,$(REGISTRY)),false,true)
-
-# The storage is our own, so that pruning it is safe.
-IMAGE_STORAGE := $(KUBEFLEDGED_CACHE)/kubefledged/buildah
-BUILDAH := buildah --storage-driver vfs --root $(IMAGE_STORAGE)
+# Images are put together without a container engine, from what the Dockerfile
+# says: without root, and the same programs make the same digests anywhere.
+RELEASE_TOOL := bin/release
+# --insecure for a registry that speaks plain HTTP, unless it is on loopback.
+INSECURE ?=
+IMAGE_ARCHS ?= $(if $(RELEASE),$(ARCHS),$(HOST_ARCH))
+IMAGE = $(RELEASE_TOOL) image --target $* --archs "$(IMAGE_ARCHS)" --reference $(REGISTRY)/kubefledged-$*:$(TAG) $(IMAGE_LABELS)
 IMAGE_LABELS = $(foreach label,source=https://github.com/kubefledged/kubefledged-operator licenses=Apache-2.0 \
 	version=$(VERSION) revision=$(COMMIT),--label org.opencontainers.image.$(label))
 
-.PHONY: images
-images: $(addprefix image-,$(IMAGES)) ## Build the images for this machine into dist/images/*.tar (root).
+$(RELEASE_TOOL): FORCE
+	@go build -C hack/release -o $(CURDIR)/$@ .
 
-.PHONY: $(addprefix image-,$(IMAGES))
-$(addprefix image-,$(IMAGES)): image-%: build-$(HOST_ARCH) require-buildah
-	$(BUILDAH) bud --quiet --isolation chroot --platform linux/$(HOST_ARCH) --target $* \
-	  $(IMAGE_LABELS) --tag $(REGISTRY)/kubefledged-$*:$(TAG) .
-	@mkdir -p dist/images && rm -f dist/images/kubefledged-$*.tar
-	$(BUILDAH) push --quiet $(REGISTRY)/kubefledged-$*:$(TAG) \
-	  oci-archive:dist/images/kubefledged-$*.tar:$(REGISTRY)/kubefledged-$*:$(TAG)
-	@$(BUILDAH) rmi --prune >/dev/null
+.PHONY: images
+images: $(addprefix image-,$(IMAGES)) ## Build the images for this machine into dist/images; RELEASE=1 for ARCHS.
+
+.PHONY: $(addprefix image-,$(IMAGES)) $(addprefix push-,$(IMAGES))
+$(addprefix image-,$(IMAGES)): image-%: $(addprefix build-,$(IMAGE_ARCHS)) $(RELEASE_TOOL)
+	@$(IMAGE) --output dist/images/kubefledged-$*
 
 .PHONY: push
-push: images ## Push the images to REGISTRY=ghcr.io/kubefledged, or host:port on loopback.
-	@for image in $(IMAGES:%=kubefledged-%:$(TAG)); do \
-	  $(BUILDAH) push --quiet --tls-verify=$(TLS) $(REGISTRY)/$$image; echo "pushed $(REGISTRY)/$$image"; \
-	done
+push: $(addprefix push-,$(IMAGES)) ## Push the images to REGISTRY=ghcr.io/kubefledged, or host:port on loopback.
 
-.PHONY: require-buildah
-require-buildah:
-	@command -v buildah >/dev/null || { $(MAKE) $(LOCALCLUSTER) && $(LOCALCLUSTER) require buildah; }
+$(addprefix push-,$(IMAGES)): push-%: $(addprefix build-,$(IMAGE_ARCHS)) $(RELEASE_TOOL)
+	@$(IMAGE) --push $(INSECURE)
 
 ##@ Deploy
 
@@ -369,3 +364,5 @@ remove-kubefledged-and-operator: remove-kubefledged undeploy ## Remove everythin
 build-installer: ## Write the CRDs and the operator into one file, dist/install.yaml.
 	@mkdir -p dist
 	$(KUSTOMIZE) build config/operator | $(WITH_IMAGES) > dist/install.yaml
+
+include hack/olm.mk

@@ -174,6 +174,9 @@ type NodeCacheStatus struct {
 	Images []ImageRecord `json:"images,omitempty"`
 }
 
+// NodeCacheSpec is empty: what a node is to hold is what the ImageCaches ask for.
+type NodeCacheSpec struct{}
+
 // NodeCache is the controller's record of one node: which images its Jobs have
 // shown to be there, which failed and why. It is named after the Node, owned
 // by it, and written by the controller only; deleting it makes the controller
@@ -190,6 +193,10 @@ type NodeCache struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// spec is empty and never written. Tools that read examples of every kind
+	// expect one.
+	// +optional
+	Spec *NodeCacheSpec `json:"spec,omitempty"`
 	// status is the record; it is written together with the object.
 	// +required
 	Status NodeCacheStatus `json:"status"`
