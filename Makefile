@@ -73,6 +73,10 @@ cluster-images: $(LOCALCLUSTER) ## Build the images and push them to the local c
 cluster-build: $(LOCALCLUSTER) ## Compile the programs of the local cluster into the cache.
 	$(LOCALCLUSTER) build
 
+.PHONY: olm-up
+olm-up: $(LOCALCLUSTER) ## Install the Operator Lifecycle Manager on the local cluster (root).
+	$(LOCALCLUSTER) olm up
+
 .PHONY: cluster-down
 cluster-down: $(LOCALCLUSTER) ## Stop the local cluster and remove its traces (root).
 	$(LOCALCLUSTER) down

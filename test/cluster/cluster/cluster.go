@@ -119,6 +119,19 @@ func (c *Cluster) binaries(name string) (string, error) {
 	return c.builder.Dir(recipe)
 }
 
+// ensure returns the directory of the recipe's binaries, built unless they are
+// there.
+func (c *Cluster) ensure(ctx context.Context, name string) (string, error) {
+	if _, err := c.binaries(name); err != nil { // finds the sources
+		return "", err
+	}
+	recipe, err := build.Find(name)
+	if err != nil {
+		return "", err
+	}
+	return c.builder.Ensure(ctx, recipe)
+}
+
 // running is a cluster together with all that works on its components.
 type running struct {
 	*Cluster

@@ -132,6 +132,9 @@ func (r *running) identities() pki.Cluster {
 }
 
 func (r *running) prepareControlPlane(ctx context.Context) error {
+	if err := r.ensureInotify(); err != nil {
+		return err
+	}
 	if err := r.identities().EnsureControlPlane(r.now()); err != nil {
 		return err
 	}

@@ -45,20 +45,26 @@ func New(options Options) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return finish(layers, v1.Config{
+		Entrypoint: append([]string{"/" + filepath.Base(options.Program)}, options.Args...),
+		WorkingDir: "/",
+	})
+}
+
+// finish makes an image of the layers for the machine's platform.
+func finish(layers []v1.Layer, config v1.Config) (v1.Image, error) {
 	image := mutate.MediaType(mutate.ConfigMediaType(empty.Image, types.OCIConfigJSON), types.OCIManifestSchema1)
-	image, err = mutate.AppendLayers(image, layers...)
+	image, err := mutate.AppendLayers(image, layers...)
 	if err != nil {
 		return nil, err
 	}
-	config, err := image.ConfigFile()
+	file, err := image.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config.Entrypoint = append([]string{"/" + filepath.Base(options.Program)}, options.Args...)
-	config.Config.WorkingDir = "/"
-	return mutate.ConfigFile(image, config)
+	file = file.DeepCopy()
+	file.OS, file.Architecture, file.Config = "linux", runtime.GOARCH, config
+	return mutate.ConfigFile(image, file)
 }
 
 func makeLayers(options Options) ([]v1.Layer, error) {
@@ -146,15 +152,25 @@ func Push(ctx context.Context, image v1.Image, reference, address string, transp
 
 // Exists tells whether the registry at address has the image.
 func Exists(ctx context.Context, reference, address string, transport http.RoundTripper) (bool, error) {
+	digest, err := Digest(ctx, reference, address, transport)
+	return digest != "", err
+}
+
+// Digest returns the digest of the image that the registry at address has
+// under that name, "" when it has none.
+func Digest(ctx context.Context, reference, address string, transport http.RoundTripper) (string, error) {
 	target, err := Target(reference, address)
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	_, err = remote.Head(target, options(ctx, transport)...)
+	found, err := remote.Head(target, options(ctx, transport)...)
 	if isMissing(err) {
-		return false, nil
+		return "", nil
 	}
-	return err == nil, err
+	if err != nil {
+		return "", err
+	}
+	return found.Digest.String(), nil
 }
 
 func isMissing(err error) bool {

@@ -1,11 +1,17 @@
 package images
 
 import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
 func program(t *testing.T) string {
@@ -97,5 +103,37 @@ func TestParseSize(t *testing.T) {
 		if got, err := ParseSize(text); err == nil {
 			t.Errorf("%q is accepted as %d", text, got)
 		}
+	}
+}
+
+func TestAssemblyHoldsItsFiles(t *testing.T) {
+	t.Parallel()
+	assembly := Assembly{
+		Programs:   map[string]string{"bin/opm": program(t)},
+		Texts:      map[string]string{"etc/nsswitch.conf": "hosts: files dns\n"},
+		Links:      map[string]string{"bin/sh": "busybox"},
+		Dirs:       []string{"tmp"},
+		Entrypoint: []string{"/bin/opm"},
+		User:       "1001",
+	}
+	image, err := Assemble(assembly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	reader := tar.NewReader(mutate.Extract(image))
+	for header, err := reader.Next(); !errors.Is(err, io.EOF); header, err = reader.Next() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, fmt.Sprintf("%s %o %s", header.Name, header.Mode, header.Linkname))
+	}
+	slices.Sort(files)
+	if diff := cmp.Diff([]string{"bin/opm 755 ", "bin/sh 777 busybox", "etc/nsswitch.conf 644 ", "tmp 1777 "}, files); diff != "" {
+		t.Error(diff)
+	}
+	config, err := image.ConfigFile()
+	if err != nil || config.Config.User != "1001" || config.OS != "linux" {
+		t.Errorf("config %+v, %v", config, err)
 	}
 }

@@ -59,16 +59,21 @@ func installed(name string) bool {
 	if !known {
 		program = name
 	}
-	if _, err := exec.LookPath(program); err == nil {
-		return true
+	return Find(program) != ""
+}
+
+// Find returns the path of a program of this machine, "" when there is none.
+func Find(program string) string {
+	if path, err := exec.LookPath(program); err == nil {
+		return path
 	}
 	// Ordinary users' PATH often lacks the administrators' directories.
 	for _, dir := range []string{"/usr/local/sbin/", "/usr/sbin/", "/sbin/"} {
 		if _, err := os.Stat(dir + program); err == nil {
-			return true
+			return dir + program
 		}
 	}
-	return false
+	return ""
 }
 
 func aptGet(ctx context.Context, args ...string) error {

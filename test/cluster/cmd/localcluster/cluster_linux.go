@@ -13,7 +13,7 @@ func clusterCommands() []*cobra.Command {
 		newUpCommand(name), newDownCommand(name), newStatusCommand(name),
 		newKubectlCommand(name), newExecCommand(name), newLogsCommand(name), newPathCommand(name),
 		newStartCommand(name), newStopCommand(name), newKillCommand(name),
-		newNodeCommand(name), newLoadCommand(name), newImagesCommand(name),
+		newNodeCommand(name), newLoadCommand(name), newImagesCommand(name), newOLMCommand(name),
 	}
 	for _, command := range commands {
 		command.PersistentFlags().StringVar(name, "name", "kubefledged", "name of the cluster")

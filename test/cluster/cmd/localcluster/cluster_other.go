@@ -12,7 +12,7 @@ import (
 // clusterCommands returns commands that say what is missing here.
 func clusterCommands() []*cobra.Command {
 	var commands []*cobra.Command
-	for _, name := range []string{"up", "down", "status", "kubectl", "exec", "logs", "start", "stop", "kill", "node", "load", "images", "path", "require"} {
+	for _, name := range []string{"up", "down", "status", "kubectl", "exec", "logs", "start", "stop", "kill", "node", "load", "images", "olm", "path", "require"} {
 		commands = append(commands, &cobra.Command{
 			Use:                name,
 			Short:              "Needs Linux",
