@@ -144,6 +144,9 @@ func setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := caches.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the ImageCache loop: %w", err)
 	}
+	if err := Gauges(mgr.GetClient()).AddTo(mgr); err != nil {
+		return fmt.Errorf("set up the metrics: %w", err)
+	}
 	return addProbes(mgr)
 }
 

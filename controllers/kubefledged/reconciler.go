@@ -106,7 +106,9 @@ func (r *Reconciler) proceed(ctx context.Context, kf *v1alpha2.KubeFledged, seen
 		return ctrl.Result{}, err
 	}
 	log.FromContext(ctx).V(1).Info("decided", "state", seen.input.State(), "action", step.Action, "revision", step.Revision, "after", step.After)
-	if err := r.act(ctx, kf, seen, step); err != nil {
+	err := r.act(ctx, kf, seen, step)
+	countAction(step.Action, err)
+	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, kf, seen, failureReasons[step.Action], err)
 	}
 	switch {

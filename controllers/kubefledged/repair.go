@@ -59,6 +59,7 @@ func (r *Reconciler) restore(ctx context.Context, kf *v1alpha2.KubeFledged, want
 		r.stubborn[now.GetUID()] = now.GetResourceVersion()
 		return fmt.Errorf("%s is changed by somebody else as soon as it is restored", strings.Join(left.fields, ", "))
 	}
+	repairs.WithLabelValues(want.GetKind()).Inc()
 	r.event(kf, v1alpha2.EventRepaired, "Repair", "%s was %s and is restored", release.KeyOf(want), found)
 	return nil
 }

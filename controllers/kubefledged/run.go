@@ -121,6 +121,9 @@ func setup(mgr ctrl.Manager, rc *rest.Config, o Options) error {
 	if err := reconciler.SetupWithManager(mgr, installed.GetCache()); err != nil {
 		return err
 	}
+	if err := Gauges(mgr.GetClient()).AddTo(mgr); err != nil {
+		return fmt.Errorf("set up the metrics: %w", err)
+	}
 	return addProbes(mgr)
 }
 

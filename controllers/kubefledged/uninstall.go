@@ -57,6 +57,7 @@ func (r *Reconciler) uninstall(ctx context.Context, kf *v1alpha2.KubeFledged) (c
 			return ctrl.Result{RequeueAfter: wait}, nil
 		}
 	}
+	countAction(release.Uninstall, err)
 	if err != nil {
 		return ctrl.Result{}, r.fail(ctx, kf, nil, v1alpha2.ReasonUninstallFailed, err)
 	}

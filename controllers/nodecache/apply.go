@@ -50,6 +50,7 @@ func (r *Reconciler) act(ctx context.Context, seen *observed, action plan.Action
 	case plan.WriteRecord:
 		return 0, r.writeRecord(ctx, seen, a.Status)
 	case plan.DeleteJob:
+		countJob(seen, a.UID)
 		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, UID: a.UID}}
 		return 0, r.deleteJob(ctx, job, propagation(a.Foreground))
 	case plan.CreateJob:
@@ -72,7 +73,11 @@ func (r *Reconciler) writeRecord(ctx context.Context, seen *observed, status v1a
 	}
 	cache := seen.cache.DeepCopy()
 	cache.Status = status
-	return wrap(r.Client.Update(ctx, cache), "update NodeCache")
+	if err := r.Client.Update(ctx, cache); err != nil {
+		return wrap(err, "update NodeCache")
+	}
+	countOutcomes(seen.cache, &status)
+	return nil
 }
 
 // newNodeCache returns the record of a node, owned by the Node so that it goes

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/kubefledged/kubefledged-operator/api/charts/v1alpha2"
 )
@@ -111,4 +113,52 @@ func addFailingPod(t *testing.T, namespace string) {
 	if err := admin.Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The metrics tell of what happened and of what is.
+func TestMetrics(t *testing.T) {
+	before := gathered(t)
+	kf := installed(t, v1alpha2.KubeFledgedSpec{})
+	takeDeployment(t, kf)
+	of := `kubefledged="kubefledged" kubefledged_namespace="` + kf.Namespace + `"`
+	for series, want := range map[string]float64{
+		`kubefledged_operator_release_actions_total action="Install" result="succeeded"`:                                                    1,
+		`kubefledged_operator_release_actions_total action="Repair" result="succeeded"`:                                                     1,
+		`kubefledged_operator_drift_repairs_total kind="Deployment"`:                                                                        1,
+		`kubefledged_operator_condition ` + of + ` type="Ready"`:                                                                            1,
+		`kubefledged_operator_release_info app_version="` + kf.Status.AppVersion + `" chart_version="` + kf.Status.ChartVersion + `" ` + of: 1,
+	} {
+		within(t, 10*time.Second, series, func() (bool, string) {
+			got := gathered(t)[series] - before[series]
+			return got == want, fmt.Sprint(got)
+		})
+	}
+	if got, there := gathered(t)[`kubefledged_operator_condition `+of+` type="Degraded"`]; !there || got != 0 {
+		t.Errorf("Degraded: %v %v", got, there)
+	}
+	remove(t, kf)
+	within(t, 10*time.Second, "its series go", func() (bool, string) {
+		_, there := gathered(t)[`kubefledged_operator_condition `+of+` type="Ready"`]
+		return !there, ""
+	})
+}
+
+// gathered returns what the process serves, by name and labels.
+func gathered(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			series := family.GetName()
+			for _, label := range metric.GetLabel() {
+				series += fmt.Sprintf(" %s=%q", label.GetName(), label.GetValue())
+			}
+			all[series] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+		}
+	}
+	return all
 }
