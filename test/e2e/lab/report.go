@@ -23,6 +23,8 @@ type Fault struct {
 	Seen []string `json:"seen,omitempty"`
 	// Passed is false when the scenario failed.
 	Passed bool `json:"passed"`
+	// Seconds is how long the scenario took, 0 when nobody measured it.
+	Seconds float64 `json:"seconds,omitempty"`
 }
 
 // Report appends to the file that the environment names, at once: what a
