@@ -1,5 +1,5 @@
 // Command reliability writes docs/reliability.md from what the scenarios of
-// `make e2e-full` have reported.
+// `make e2e-full` have reported, or the same as plain text.
 package main
 
 import (
@@ -14,14 +14,15 @@ import (
 
 func main() {
 	commit := flag.String("commit", "unknown", "of the run")
+	title := flag.String("text", "", "write plain text with this title, and not the page")
 	flag.Parse()
-	if err := run(*commit, os.Stdin, os.Stdout); err != nil {
+	if err := run(*commit, *title, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "reliability:", err)
 		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
-func run(commit string, in io.Reader, out io.Writer) error {
+func run(commit, title string, in io.Reader, out io.Writer) error {
 	faults, err := lab.ReadFaults(in)
 	if err != nil {
 		return err
@@ -29,7 +30,11 @@ func run(commit string, in io.Reader, out io.Writer) error {
 	if len(faults) == 0 {
 		return fmt.Errorf("nothing was reported; see %s", lab.ReportVariable)
 	}
-	_, err = io.WriteString(out, page(commit, faults))
+	written := page(commit, faults)
+	if title != "" {
+		written = text(title, faults)
+	}
+	_, err = io.WriteString(out, written)
 	return err
 }
 
