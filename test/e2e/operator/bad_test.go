@@ -16,39 +16,41 @@ import (
 // An image that nobody has is told with the kubelet's words, while what ran
 // before goes on, and the way back is the old value.
 func TestImageThatIsNotThere(t *testing.T) {
-	w := newWorld(t)
-	w.make("deploy-using-operator", oldTag)
+	fullOnly(t)
+	w := newWorld(t, busy, "a KubeFledged with an image tag that is nowhere", "Degraded in the kubelet's words; what ran before goes on; the old value heals")
+	w.make("deploy-using-operator")
 	w.ready()
 	began := time.Now()
 	w.kubectl("patch", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--type=merge", "-p", `{"spec":{"image":{"tag":"none"}}}`)
 	w.Cleanup(func() {
-		if _, err := cluster.Kubectl(w.background(), "patch", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--type=merge",
+		if _, err := w.cluster.Kubectl(w.background(), "patch", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--type=merge",
 			"-p", `{"spec":{"image":null}}`); err != nil {
 			w.Error(err)
 		}
 	})
 	said := w.degraded("kubefledged", "PodsFailing")
-	t.Logf("after %.1fs: %s", time.Since(began).Seconds(), said)
+	w.saw("Degraded after %.1f s: %.120s...", time.Since(began).Seconds(), said)
 	if !strings.Contains(said, ":none") {
 		w.Errorf("the image is not named: %s", said)
 	}
 	w.refuses()
-	w.tutorial()
+	w.caches()
 	w.kubectl("patch", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--type=merge", "-p", `{"spec":{"image":null}}`)
-	t.Logf("Ready %.1fs after the way back", w.ready().Seconds())
-	w.check(cluster.AwaitController(w.ctx))
+	w.saw("Ready %.1f s after the old value", w.ready().Seconds())
+	w.check(w.cluster.AwaitController(w.ctx))
 }
 
 // A second KubeFledged is told the name of the first, and does nothing.
 func TestSecondKubeFledged(t *testing.T) {
-	w := newWorld(t)
-	w.make("deploy-using-operator", oldTag)
+	fullOnly(t)
+	w := newWorld(t, busy, "a second KubeFledged", "it is told the name of the first, and nothing changes")
+	w.make("deploy-using-operator")
 	w.ready()
-	before, err := cluster.Objects(w.ctx)
+	before, err := w.cluster.Objects(w.ctx)
 	w.check(err)
 	w.apply(`{apiVersion: charts.helm.kubefledged.io/v1alpha2, kind: KubeFledged, metadata: {name: second, namespace: kube-fledged}}`)
 	said := w.degraded("second", "NotTheFirst")
-	t.Log(said)
+	w.saw("Degraded: %s", said)
 	if !strings.Contains(said, "kubefledged") {
 		w.Errorf("the first is not named: %s", said)
 	}
@@ -63,7 +65,7 @@ func TestSecondKubeFledged(t *testing.T) {
 func (w *world) degraded(name, reason string) (message string) {
 	w.Helper()
 	w.poll(name+" is Degraded, "+reason, time.Minute, func(ctx context.Context) (bool, string) {
-		output, err := cluster.Kubectl(ctx, "get", "kubefledgeds", name, "-n", lab.Namespace, "-o",
+		output, err := w.cluster.Kubectl(ctx, "get", "kubefledgeds", name, "-n", lab.Namespace, "-o",
 			`jsonpath={range .status.conditions[?(@.type=="Degraded")]}{.status} {.reason} {.message}{end}`)
 		if err != nil {
 			return false, err.Error()

@@ -3,76 +3,90 @@
 package operator
 
 import (
-	"fmt"
-	"maps"
-	"regexp"
+	"context"
 	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
 )
 
-// idleTime is how long nothing may be written when nothing happens.
-const idleTime = time.Minute
+// How long an operator is left alone, and how long it is made to look again and
+// again meanwhile. In CI the tutorial takes place in the second of them.
+const (
+	leftAlone   = 10 * time.Minute
+	nudged      = 2 * time.Minute
+	nudgePeriod = 2 * time.Second
+)
 
-// written is what may change by us only. Leases, pods and nodes change anyway.
-var written = []string{
-	"kubefledgeds", "imagecaches", "nodecaches", "jobs", "deployments", "services", "serviceaccounts", "secrets", "configmaps",
-	"namespaces", "poddisruptionbudgets", "networkpolicies", "roles", "rolebindings", "clusterroles", "clusterrolebindings",
-	"validatingwebhookconfigurations",
+// When nothing happens the operator upgrades nothing and writes its lease only,
+// also when ImageCaches come and go. Before and after that, installing and
+// removing as the documentation says.
+func TestIdle(t *testing.T) {
+	w := newWorld(t, quiet, "an operator is installed and left alone, then nudged every 2 s while ImageCaches come and go; everything is removed",
+		"no release, and no write of the operator but its lease; nothing is left")
+	w.nothing()
+	w.installs("deploy-using-operator")
+	w.restricted()
+	w.ready()
+	if full() {
+		w.idles("left alone", leftAlone, func() { time.Sleep(leftAlone) })
+	}
+	w.idles("nudged, with the tutorial", nudged, func() {
+		ends := time.Now().Add(nudged)
+		ctx, cancel := context.WithDeadline(w.ctx, ends)
+		defer cancel()
+		counted := make(chan int, 1)
+		go func() { counted <- w.nudge(ctx, nudgePeriod) }()
+		w.tutorial(3)
+		w.refuses()
+		w.settled(time.Until(ends))
+		times := <-counted
+		w.saw("nudged %d times", times)
+		if times < 10 {
+			w.Errorf("nudged %d times only", times)
+		}
+	})
+	w.removes()
 }
 
-// When nothing happens the operator and what it installed write nothing, by the
-// API server's own count.
-func TestIdle(t *testing.T) {
-	w := newWorld(t)
-	w.make("deploy-using-operator", oldTag)
-	w.ready()
-	w.tutorial()
-	time.Sleep(quietTime)
-
-	records, before := w.statuses(), w.writes()
-	time.Sleep(idleTime)
-	after := w.writes()
-	total := 0
-	for _, request := range slices.Sorted(maps.Keys(after)) {
-		total += after[request]
-		if more := after[request] - before[request]; more > 0 {
-			w.Errorf("%d times %s within %s", more, request, idleTime)
-		}
+// idles checks that the operator writes nothing in that time.
+func (w *world) idles(what string, lasts time.Duration, pass func()) {
+	w.Helper()
+	records, began := w.statuses(), time.Now()
+	pass()
+	ended := time.Now()
+	time.Sleep(time.Second) // the log is written a moment later
+	ever, _ := w.writes(operatorNamespace, time.Time{}, began)
+	others, leases := w.writes(operatorNamespace, began, ended)
+	now := w.statuses()
+	w.saw("%s for %.0f s: %d writes by the operator but %d renewals of its lease; %d writes before that; records of the release %v",
+		what, ended.Sub(began).Seconds(), len(others), leases, len(ever), now)
+	for _, e := range others {
+		w.Errorf("an idle operator wrote: %s", e)
 	}
-	if total == 0 {
-		w.Error("no request was counted at all")
-	}
-	if now := w.statuses(); !slices.Equal(records, now) {
+	if !slices.Equal(records, now) {
 		w.Errorf("records of the release were %v and are %v", records, now)
 	}
-	w.Logf("%d writes until then, none within %s", total, idleTime)
+	if least := int(lasts / (10 * time.Second)); leases < least || len(ever) == 0 {
+		w.Errorf("the log has %d writes before and %d renewals, want at least %d: it does not tell everything", len(ever), leases, least)
+	}
 }
 
-var (
-	requestLine = regexp.MustCompile(`(?m)^apiserver_request_total\{(.*)\} ([0-9.e+]+)$`)
-	labelValue  = regexp.MustCompile(`(\w+)="([^"]*)"`)
-)
-
-// writes counts the API server's answers to requests that change something.
-func (w *world) writes() map[string]int {
+// settled waits until the time is over, and checks that in the last three
+// quarters of it neither the controller nor the webhook servers wrote anything.
+func (w *world) settled(rest time.Duration) {
 	w.Helper()
-	counts := map[string]int{}
-	for _, line := range requestLine.FindAllStringSubmatch(w.kubectl("get", "--raw", "/metrics"), -1) {
-		labels := map[string]string{}
-		for _, pair := range labelValue.FindAllStringSubmatch(line[1], -1) {
-			labels[pair[1]] = pair[2]
-		}
-		verb := labels["verb"]
-		if !slices.Contains(written, labels["resource"]) || !slices.Contains([]string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}, verb) ||
-			labels["subresource"] == "token" {
-			continue
-		}
-		var count float64
-		_, err := fmt.Sscan(line[2], &count)
-		w.check(err)
-		counts[strings.TrimSuffix(verb+" "+labels["resource"]+"/"+labels["subresource"], "/")] += int(count)
+	time.Sleep(rest / 4)
+	began := time.Now()
+	time.Sleep(rest - rest/4)
+	ended := time.Now()
+	others, leases := w.writes(lab.Namespace, began, ended)
+	w.saw("the last %.0f s of it: %d writes by controller and webhook servers but %d renewals of leases", ended.Sub(began).Seconds(), len(others), leases)
+	for _, e := range others {
+		w.Errorf("an idle controller or webhook server wrote: %s", e)
 	}
-	return counts
+	if leases == 0 {
+		w.Error("the log does not tell of the controller's lease")
+	}
 }

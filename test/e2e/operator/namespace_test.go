@@ -19,28 +19,30 @@ import (
 // Deleting the namespace first strands nothing: the operator lets the
 // KubeFledged go, and the garbage collector takes what is in no namespace.
 func TestNamespaceDeletedFirst(t *testing.T) {
-	w := newWorld(t)
+	fullOnly(t)
+	w := newWorld(t, busy, "`kubectl delete namespace kube-fledged`, nothing before it", "it goes, and nothing of ours outside of it stays")
 	w.nothing()
-	w.make("deploy-using-operator", oldTag)
-	w.tutorial()
+	w.make("deploy-using-operator")
+	w.caches()
 	began := time.Now()
 	w.kubectl("delete", "namespace", lab.Namespace, "--timeout=2m")
-	t.Logf("namespace gone after %.1fs", time.Since(began).Seconds())
+	w.saw("gone after %.1f s", time.Since(began).Seconds())
 	w.strandedNothing()
 }
 
 // With the operator gone as well, the namespace hangs until the documented
 // command frees it. Nobody is left to delete the NodeCaches.
 func TestNamespaceDeletedWithoutOperator(t *testing.T) {
-	w := newWorld(t)
+	fullOnly(t)
+	w := newWorld(t, busy, "the operator's namespace deleted, then kube-fledged's", "it hangs with the finalizer's name until the documented command; then as above")
 	w.nothing()
-	w.make("deploy-using-operator", oldTag)
-	w.tutorial()
+	w.make("deploy-using-operator")
+	w.caches()
 	w.kubectl("delete", "namespace", operatorNamespace, "--timeout=1m")
 	w.kubectl("delete", "namespace", lab.Namespace, "--wait=false")
 	w.poll("the namespace waits for the finalizer", time.Minute, func(ctx context.Context) (bool, string) {
 		var namespace corev1.Namespace
-		if err := cluster.API.Get(ctx, client.ObjectKey{Name: lab.Namespace}, &namespace); err != nil {
+		if err := w.cluster.API.Get(ctx, client.ObjectKey{Name: lab.Namespace}, &namespace); err != nil {
 			return false, err.Error()
 		}
 		i := slices.IndexFunc(namespace.Status.Conditions, func(c corev1.NamespaceCondition) bool {
@@ -55,10 +57,10 @@ func TestNamespaceDeletedWithoutOperator(t *testing.T) {
 	began := time.Now()
 	w.kubectl("patch", "-n", "kube-fledged", "kubefledged/kubefledged", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
 	w.poll("the namespace goes", time.Minute, func(ctx context.Context) (bool, string) {
-		err := cluster.API.Get(ctx, client.ObjectKey{Name: lab.Namespace}, &corev1.Namespace{})
+		err := w.cluster.API.Get(ctx, client.ObjectKey{Name: lab.Namespace}, &corev1.Namespace{})
 		return apierrors.IsNotFound(err), "there"
 	})
-	t.Logf("namespace gone %.1fs after the documented command", time.Since(began).Seconds())
+	w.saw("gone %.1f s after the documented command", time.Since(began).Seconds())
 	w.strandedNothing("NodeCache ")
 }
 
@@ -66,18 +68,12 @@ func TestNamespaceDeletedWithoutOperator(t *testing.T) {
 // such kinds, and after removing those nothing at all.
 func (w *world) strandedNothing(kinds ...string) {
 	w.Helper()
-	time.Sleep(quietTime) // the garbage collector's
-	now, err := cluster.Objects(w.ctx)
-	w.check(err)
 	kinds = append(kinds, "CustomResourceDefinition ", "APIService ")
-	left := slices.DeleteFunc(without(now, empty), func(object string) bool {
+	took := w.onlyLeft(w.cluster.empty, func(object string) bool {
 		return strings.Contains(object, operatorNamespace) || slices.ContainsFunc(kinds, func(kind string) bool {
 			return strings.HasPrefix(object, kind)
 		})
 	})
-	if len(left) > 0 {
-		w.Errorf("left behind: %s", strings.Join(left, ", "))
-	}
-	w.make("remove-kubefledged-and-operator", oldTag)
-	w.onlyLeft(empty)
+	w.saw("0 objects stranded %.1f s later", took.Seconds())
+	w.removes()
 }

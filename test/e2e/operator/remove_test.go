@@ -5,6 +5,7 @@ package operator
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
 )
@@ -12,51 +13,28 @@ import (
 // Deleting the KubeFledged leaves what there was before it, and the user's
 // ImageCaches; removing the operator leaves what there was before that.
 func TestRemove(t *testing.T) {
-	w := newWorld(t)
+	fullOnly(t)
+	w := newWorld(t, busy, "the KubeFledged deleted, with an ImageCache that purges on deletion",
+		"the objects are those from before it, and the ImageCache; its images stay")
 	w.nothing()
-	w.make("deploy", oldTag)
-	before, err := cluster.Objects(w.ctx)
+	w.make("deploy")
+	before, err := w.cluster.Objects(w.ctx)
 	w.check(err)
-	w.kubectl("apply", "--server-side", "-f", samplePath("charts_v1alpha2_kubefledged.yaml"))
+	w.kubectl("apply", "--server-side", "-f", w.sample("charts_v1alpha2_kubefledged.yaml"))
 	w.ready()
-	w.tutorial()
+	w.caches()
 	w.kubectl("patch", "imagecache", "imagecache1", "-n", lab.Namespace, "--type=merge", "-p", `{"spec":{"deletionPolicy":"Purge"}}`)
 
+	began := time.Now()
 	w.kubectl("delete", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--timeout=2m")
+	took := time.Since(began)
 	mine := "ImageCache " + lab.Namespace + "/imagecache1"
 	w.onlyLeft(append(slices.Clone(before), mine))
-	if now, err := cluster.Objects(w.ctx); err != nil || !slices.Contains(now, mine) {
+	w.saw("uninstalled in %.1f s; 0 objects more than before", took.Seconds())
+	if now, err := w.cluster.Objects(w.ctx); err != nil || !slices.Contains(now, mine) {
 		w.Errorf("the ImageCache is gone (error: %v)", err)
 	}
-	w.holds(true)
+	w.has([]string{nginx, tomcat}, tutorialImages)
 	w.kubectl("delete", "imagecache", "imagecache1", "-n", lab.Namespace, "--timeout=30s")
-
-	w.make("remove-kubefledged-and-operator", oldTag)
-	w.onlyLeft(empty)
-}
-
-// The chart alone, followed by the tutorial, and what its page says about
-// removing it.
-func TestHelm(t *testing.T) {
-	w := newWorld(t)
-	w.nothing()
-	w.make("deploy-using-helm", oldTag)
-	w.runs(3)
-	w.tutorial()
-	w.refuses()
-	w.kubectl("delete", "imagecaches", "--all", "-A", "--timeout=1m")
-	w.make("remove-kubefledged-and-operator", oldTag)
-	w.onlyLeft(empty)
-}
-
-// The manifests alone, followed by the tutorial.
-func TestManifests(t *testing.T) {
-	w := newWorld(t)
-	w.nothing()
-	w.make("deploy-using-yaml", oldTag)
-	w.runs(3)
-	w.tutorial()
-	w.refuses()
-	w.make("remove-kubefledged-and-operator", oldTag)
-	w.onlyLeft(empty)
+	w.removes()
 }

@@ -4,6 +4,7 @@ package operator
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,33 +20,44 @@ import (
 // operatorNamespace is where the operator runs.
 const operatorNamespace = "kubefledged-operator"
 
-// The tutorial's images: nginx and tomcat for every node, the others for tier=backend.
-const (
-	nginx   = "quay.io/bitnami/nginx:1.21.1"
-	tomcat  = "quay.io/bitnami/tomcat:10.0.8"
-	redis   = "quay.io/bitnami/redis:6.2.5"
-	mariadb = "quay.io/bitnami/mariadb:10.5.11"
-)
-
-var tutorialImages = []string{nginx, tomcat, redis, mariadb}
-
 // readyLimit is for the image cache to be Ready after whatever happened.
 const readyLimit = 3 * time.Minute
 
 // world is one scenario.
 type world struct {
 	*testing.T
-	ctx context.Context
+	ctx     context.Context
+	cluster *site
+	// row is what the scenario reports, and began when its own time did.
+	row   lab.Fault
+	began time.Time
 	// undo is what to do at the end, last in first out.
 	undo []func()
 }
 
-// newWorld begins a scenario. One that fails prints what the cluster looks like.
-func newWorld(t *testing.T) *world {
+// newWorld begins a scenario when the site is free, and says what is done in it
+// and what should come of that. One that fails prints what the cluster looks
+// like.
+func newWorld(t *testing.T, on *site, done, expected string) *world {
 	t.Helper()
-	w := &world{T: t, ctx: t.Context()}
+	t.Parallel() // with the scenarios of the other site
+	on.scenario.Lock()
+	t.Cleanup(on.scenario.Unlock)
+	w := &world{T: t, ctx: t.Context(), cluster: on, row: lab.Fault{Scenario: t.Name(), Injected: done, Expected: expected}}
+	if err := on.up(w.background()); err != nil {
+		t.Fatal(err)
+	}
+	w.began = time.Now()
 	t.Cleanup(w.end)
 	return w
+}
+
+// saw adds a figure to what the scenario reports, and to its log.
+func (w *world) saw(format string, args ...any) {
+	w.Helper()
+	line := fmt.Sprintf(format, args...)
+	w.row.Seen = append(w.row.Seen, line)
+	w.Log(line)
 }
 
 // Cleanup calls undo at the end of the scenario, after a failure has been
@@ -53,9 +65,14 @@ func newWorld(t *testing.T) *world {
 func (w *world) Cleanup(undo func()) { w.undo = append(w.undo, undo) }
 
 func (w *world) end() {
+	w.row.Seconds = time.Since(w.began).Seconds()
 	w.explain()
 	for _, undo := range slices.Backward(w.undo) {
 		undo()
+	}
+	w.row.Passed = !w.Failed()
+	if err := w.row.Report(); err != nil {
+		w.Errorf("report: %v", err)
 	}
 }
 
@@ -70,7 +87,7 @@ func (w *world) explain() {
 		{"logs", "-n", operatorNamespace, "-l", "app=kubefledged", "--tail=60", "--prefix"},
 		{"logs", "-n", lab.Namespace, "-l", "app=kubefledged", "--tail=30", "--prefix"},
 	} {
-		output, err := cluster.Kubectl(w.background(), args...)
+		output, err := w.cluster.Kubectl(w.background(), args...)
 		w.Logf("kubectl %s (error: %v)\n%s", strings.Join(args, " "), err, output)
 	}
 }
@@ -85,18 +102,25 @@ func (w *world) check(err error) {
 	}
 }
 
-// make runs a target with the images of a tag, and tells how long it took.
-func (w *world) make(target, tag string) {
+// make runs a target of this checkout with the images of it, and tells how long
+// that took.
+func (w *world) make(target string) {
+	w.Helper()
+	w.makeIn(w.cluster.Root, target, currentTag)
+}
+
+// makeIn is make in whichever checkout.
+func (w *world) makeIn(root, target, tag string) {
 	w.Helper()
 	began := time.Now()
-	_, err := runMake(w.ctx, target, "REGISTRY="+nodeRegistry, "TAG="+tag)
+	_, err := w.cluster.make(w.ctx, root, target, "REGISTRY="+nodeRegistry, "TAG="+tag)
 	w.check(err)
 	w.Logf("make %s TAG=%s: %.1fs", target, tag, time.Since(began).Seconds())
 }
 
 func (w *world) kubectl(args ...string) string {
 	w.Helper()
-	output, err := cluster.Kubectl(w.ctx, args...)
+	output, err := w.cluster.Kubectl(w.ctx, args...)
 	w.check(err)
 	return output
 }
@@ -106,19 +130,19 @@ func (w *world) refused(manifest string) string {
 	w.Helper()
 	file := filepath.Join(w.TempDir(), "refused.yaml")
 	w.check(os.WriteFile(file, []byte(manifest), 0o600))
-	_, err := cluster.Kubectl(w.ctx, "create", "-f", file)
+	_, err := w.cluster.Kubectl(w.ctx, "create", "-f", file)
 	if err == nil {
 		w.Fatalf("accepted:\n%s", manifest)
 	}
 	return err.Error()
 }
 
-// samplePath is a manifest as users apply it.
-func samplePath(name string) string { return filepath.Join(cluster.Root, "config", "samples", name) }
+// sample is the path of a manifest as users apply it.
+func (w *world) sample(name string) string { return filepath.Join(w.cluster.Root, "config", "samples", name) }
 
 func (w *world) get(namespace, name string, object client.Object) {
 	w.Helper()
-	w.check(cluster.API.Get(w.ctx, client.ObjectKey{Namespace: namespace, Name: name}, object))
+	w.check(w.cluster.API.Get(w.ctx, client.ObjectKey{Namespace: namespace, Name: name}, object))
 }
 
 // poll waits for something and returns how long that took.
@@ -132,27 +156,24 @@ func (w *world) poll(what string, limit time.Duration, look func(context.Context
 // nothing makes sure that nothing of ours is installed.
 func (w *world) nothing() {
 	w.Helper()
-	if now, err := cluster.Objects(w.ctx); err != nil || len(without(now, empty)) > 0 {
-		w.make("remove-kubefledged-and-operator", oldTag)
+	if now, err := w.cluster.Objects(w.ctx); err != nil || len(without(now, w.cluster.empty)) > 0 {
+		w.make("remove-kubefledged-and-operator")
+		w.onlyLeft(w.cluster.empty)
 	}
-}
-
-// without returns what is in all and not in known.
-func without(all, known []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(object string) bool { return slices.Contains(known, object) })
 }
 
 // onlyLeft waits until there are no objects but those, since the garbage
 // collector takes a moment.
-func (w *world) onlyLeft(known []string) {
+func (w *world) onlyLeft(known []string, but ...func(object string) bool) time.Duration {
 	w.Helper()
-	took := w.poll("nothing left", time.Minute, func(ctx context.Context) (bool, string) {
-		now, err := cluster.Objects(ctx)
+	return w.poll("nothing left", time.Minute, func(ctx context.Context) (bool, string) {
+		now, err := w.cluster.Objects(ctx)
 		if err != nil {
 			return false, err.Error()
 		}
-		left := without(now, known)
+		left := slices.DeleteFunc(without(now, known), func(object string) bool {
+			return slices.ContainsFunc(but, func(is func(string) bool) bool { return is(object) })
+		})
 		return len(left) == 0, strings.Join(left, ", ")
 	})
-	w.Logf("no objects left after %.1fs more", took.Seconds())
 }
