@@ -20,6 +20,10 @@ RELEASED := operatorhub/kubefledged-operator
 CATALOG_BUNDLES ?= $(RELEASED)/$(PREVIOUS_VERSION) bundle
 CATALOG_DIR ?= catalog
 
+.PHONY: release-digests
+release-digests: ## Build the release images of this commit and write their digests for the bundle.
+	@hack/release-digests.sh $(RELEASE_VERSION) config/manifests/images.env
+
 .PHONY: bundle
 bundle: $(LOCALCLUSTER) ## Write the bundle: BUNDLE_DIR=bundle BUNDLE_VERSION=0.2.0 BUNDLE_IMAGES=file.
 	@KUSTOMIZE="$(KUSTOMIZE)" OPERATOR_SDK="$(OPERATOR_SDK)" hack/bundle.sh $(BUNDLE_DIR) $(BUNDLE_VERSION) $(BUNDLE_IMAGES)
@@ -56,3 +60,15 @@ catalog-build: $(RELEASE_TOOL) ## Make the catalog's image in dist/images and pr
 .PHONY: catalog-push
 catalog-push: $(RELEASE_TOOL) ## Push the catalog's image to REGISTRY and print its digest.
 	@$(CATALOG_IMAGE) --push $(INSECURE)
+
+.PHONY: operatorhub
+operatorhub: ## Write bundle, catalog, and the folder for OperatorHub.
+	@$(MAKE) bundle
+	@$(MAKE) catalog
+	@RELEASED=$(RELEASED) hack/operatorhub.sh $(RELEASE_VERSION) $(PREVIOUS_VERSION)
+
+.PHONY: image-list
+image-list: $(RELEASE_TOOL) ## Print every image of the release by digest, for mirrors.
+	@sed -n 's/^[A-Z_]*_IMG=//p' $(BUNDLE_IMAGES)
+	@for dir in $(CATALOG_BUNDLES); do $(RELEASE_TOOL) bundle --dir $$dir --reference $(BUNDLE_REPOSITORY); done
+	@$(CATALOG_IMAGE)

@@ -63,7 +63,7 @@ func TestControllerTakesItsFlags(t *testing.T) {
 func TestDefaultsAreTheControllers(t *testing.T) {
 	t.Setenv("KUBEFLEDGED_NAMESPACE", "kube-fledged")
 	want := controllers.DefaultOptions()
-	want.HelperImage = "ghcr.io/kubefledged/kubefledged-cri-client:v0.1.0"
+	want.HelperImage = "ghcr.io/kubefledged/kubefledged-cri-client:v" + released(t)
 	want.JobsMaxSurge = 100
 	want.RemovalNamespace = "kube-fledged-node"
 	got, _ := parsed(t, theRelease(nil))
@@ -258,14 +258,15 @@ func TestWhichConfigurationIsLookedAfter(t *testing.T) {
 // Which image, by repository, tag and digest.
 func TestImages(t *testing.T) {
 	const digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	version := released(t)
 	for name, test := range map[string]struct{ values, controller, helper, webhook string }{
-		"default":             {`{}`, "ghcr.io/kubefledged/kubefledged-controller:v0.1.0", "ghcr.io/kubefledged/kubefledged-cri-client:v0.1.0", "ghcr.io/kubefledged/kubefledged-controller:v0.1.0"},
+		"default":             {`{}`, "ghcr.io/kubefledged/kubefledged-controller:v" + version, "ghcr.io/kubefledged/kubefledged-cri-client:v" + version, "ghcr.io/kubefledged/kubefledged-controller:v" + version},
 		"one tag":             {`image: {tag: v2}`, "ghcr.io/kubefledged/kubefledged-controller:v2", "ghcr.io/kubefledged/kubefledged-cri-client:v2", "ghcr.io/kubefledged/kubefledged-controller:v2"},
 		"a tag of its own":    {`image: {tag: v2, kubefledgedControllerTag: v3}`, "ghcr.io/kubefledged/kubefledged-controller:v3", "ghcr.io/kubefledged/kubefledged-cri-client:v2", "ghcr.io/kubefledged/kubefledged-controller:v3"},
 		"a digest":            {`image: {tag: v2, kubefledgedControllerDigest: "` + digest + `"}`, "ghcr.io/kubefledged/kubefledged-controller@" + digest, "ghcr.io/kubefledged/kubefledged-cri-client:v2", "ghcr.io/kubefledged/kubefledged-controller@" + digest},
 		"another webhook":     {`image: {tag: v2, kubefledgedControllerDigest: "` + digest + `", kubefledgedWebhookServerRepository: a/b}`, "ghcr.io/kubefledged/kubefledged-controller@" + digest, "ghcr.io/kubefledged/kubefledged-cri-client:v2", "a/b:v2"},
-		"webhook by digest":   {`image: {kubefledgedWebhookServerRepository: a/b, kubefledgedWebhookServerDigest: "` + digest + `"}`, "ghcr.io/kubefledged/kubefledged-controller:v0.1.0", "ghcr.io/kubefledged/kubefledged-cri-client:v0.1.0", "a/b@" + digest},
-		"a tag like a number": {`image: {kubefledgedCRIClientRepository: a, kubefledgedCRIClientTag: "1.10"}`, "ghcr.io/kubefledged/kubefledged-controller:v0.1.0", "a:1.10", "ghcr.io/kubefledged/kubefledged-controller:v0.1.0"},
+		"webhook by digest":   {`image: {kubefledgedWebhookServerRepository: a/b, kubefledgedWebhookServerDigest: "` + digest + `"}`, "ghcr.io/kubefledged/kubefledged-controller:v" + version, "ghcr.io/kubefledged/kubefledged-cri-client:v" + version, "a/b@" + digest},
+		"a tag like a number": {`image: {kubefledgedCRIClientRepository: a, kubefledgedCRIClientTag: "1.10"}`, "ghcr.io/kubefledged/kubefledged-controller:v" + version, "a:1.10", "ghcr.io/kubefledged/kubefledged-controller:v" + version},
 	} {
 		r := theRelease(parse(t, test.values))
 		c := container(t, r, "-controller")

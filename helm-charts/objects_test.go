@@ -63,8 +63,8 @@ func checkMetadata(t *testing.T, where string, o *object) {
 	t.Helper()
 	for label, want := range map[string]string{
 		"app": "kubefledged", "app.kubernetes.io/name": "kubefledged", "app.kubernetes.io/instance": "kubefledged",
-		"app.kubernetes.io/part-of": "kubefledged", "app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/version": "v0.1.0",
-		"helm.sh/chart": "kubefledged-0.1.0",
+		"app.kubernetes.io/part-of": "kubefledged", "app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/version": "v" + released(t),
+		"helm.sh/chart": "kubefledged-" + released(t),
 	} {
 		if got := o.Metadata.Labels[label]; got != want {
 			t.Errorf("%s: %s has %s=%q", where, o, label, got)

@@ -168,6 +168,12 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
+// released returns the version that the charts have and install.
+func released(t *testing.T) string {
+	t.Helper()
+	return strings.TrimSpace(read(t, "../VERSION"))
+}
+
 // golden compares text with a file, or rewrites the file.
 func golden(t *testing.T, path, text string) {
 	t.Helper()

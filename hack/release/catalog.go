@@ -92,7 +92,7 @@ func readTemplate(file string) (template, error) {
 // they are pushed to one in this process, which stands for the real one: the
 // digests are the same, and the host's name is put back afterwards.
 func render(ctx context.Context, opm string, t template, repository string, images map[string]bundleImage) ([]byte, error) {
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := localRegistry()
 	defer server.Close()
 	host, path, _ := strings.Cut(repository, "/")
 	local := strings.TrimPrefix(server.URL, "http://")
@@ -112,6 +112,11 @@ func render(ctx context.Context, opm string, t template, repository string, imag
 	content = bytes.ReplaceAll(content, []byte(repository+"@"), []byte(local+"/"+path+"@"))
 	rendered, err := runOPM(ctx, opm, content)
 	return bytes.ReplaceAll(rendered, []byte(local+"/"+path+"@"), []byte(repository+"@")), err
+}
+
+// localRegistry is a registry in this process, on loopback.
+func localRegistry() *httptest.Server {
+	return httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 }
 
 func runOPM(ctx context.Context, opm string, template []byte) ([]byte, error) {
