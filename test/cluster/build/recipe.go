@@ -58,6 +58,8 @@ const (
 	CoreDNS    = "coredns"
 	Programs   = "programs"
 
+	Kwok = "kwok"
+
 	OLM           = "olm"
 	OPM           = "opm"
 	OperatorSDK   = "operator-sdk"
@@ -73,7 +75,9 @@ const (
 const strip = "-ldflags=-s -w"
 
 // Recipes returns every recipe, those of the cluster itself first.
-func Recipes() []Recipe { return append(ClusterRecipes(), olmRecipes()...) }
+func Recipes() []Recipe {
+	return append(append(ClusterRecipes(), kwokRecipe()), olmRecipes()...)
+}
 
 // ClusterRecipes returns the recipes of what every cluster runs, cheapest first.
 func ClusterRecipes() []Recipe {

@@ -88,6 +88,9 @@ func (c *Cluster) plan(state state) (components.Plan, error) {
 		Names: network.NamesFor(c.dir),
 		Ports: state.Ports,
 		Nodes: state.Nodes,
+
+		KwokConfig: state.KwokConfig,
+		Flags:      state.Flags,
 	}
 	var err error
 	if plan.Self, err = os.Executable(); err != nil {
@@ -95,6 +98,7 @@ func (c *Cluster) plan(state state) (components.Plan, error) {
 	}
 	for name, dir := range map[string]*string{
 		build.Kubernetes: &plan.Kubernetes, build.Containerd: &plan.Containerd, build.CNI: &plan.CNI,
+		build.Kwok: &plan.Kwok,
 	} {
 		if *dir, err = c.binaries(name); err != nil {
 			return plan, err

@@ -25,6 +25,9 @@ type state struct {
 	Name  string            `json:"name"`
 	Ports components.Ports  `json:"ports"`
 	Nodes []components.Node `json:"nodes"`
+	// KwokConfig and Flags are as in components.Plan.
+	KwokConfig string              `json:"kwokConfig,omitempty"`
+	Flags      map[string][]string `json:"flags,omitempty"`
 }
 
 const stateFile = "cluster.json"
@@ -162,6 +165,19 @@ func ParseNodeLabels(texts []string) (map[string]map[string]string, error) {
 		}
 	}
 	return nodes, nil
+}
+
+// ParseFlags parses "COMPONENT=--FLAG=VALUE", once per flag.
+func ParseFlags(texts []string) (map[string][]string, error) {
+	flags := map[string][]string{}
+	for _, text := range texts {
+		name, flag, found := strings.Cut(text, "=")
+		if !found || name == "" || !strings.HasPrefix(flag, "--") {
+			return nil, fmt.Errorf("flag %q: want COMPONENT=--FLAG=VALUE", text)
+		}
+		flags[name] = append(flags[name], flag)
+	}
+	return flags, nil
 }
 
 // ParseTaints parses "k=v:NoSchedule,k2:NoExecute".

@@ -46,6 +46,20 @@ func TestParseTaints(t *testing.T) {
 	}
 }
 
+func TestParseFlags(t *testing.T) {
+	t.Parallel()
+	got, err := ParseFlags([]string{"kube-controller-manager=--kube-api-qps=100", "etcd=--a=b=c", "kube-controller-manager=--v=2"})
+	want := map[string][]string{"kube-controller-manager": {"--kube-api-qps=100", "--v=2"}, "etcd": {"--a=b=c"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v, flags (-want +got):\n%s", err, diff)
+	}
+	for _, wrong := range []string{"etcd", "--v=2", "=--v=2", "etcd=v=2"} {
+		if _, err := ParseFlags([]string{wrong}); err == nil {
+			t.Errorf("%q is accepted", wrong)
+		}
+	}
+}
+
 func TestNodeNames(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat(strings.Repeat("n", 62)+".", 4)

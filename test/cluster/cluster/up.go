@@ -27,6 +27,12 @@ type UpOptions struct {
 	Nodes int
 	// NodeLabels are added to nodes, by node name.
 	NodeLabels map[string]map[string]string
+	// KwokConfig is the file with the stages of simulated nodes; when it is
+	// not empty, kwok runs beside the control plane.
+	KwokConfig string
+	// Flags are added to components of the control plane, by name. They count
+	// from the component's next start on.
+	Flags map[string][]string
 }
 
 // Up makes sure that the cluster runs with all its components and nodes ready.
@@ -43,7 +49,7 @@ func (c *Cluster) Up(ctx context.Context, options UpOptions) error {
 		return err
 	}
 	defer unlock()
-	if err := c.build(ctx); err != nil {
+	if err := c.build(ctx, options); err != nil {
 		return err
 	}
 	started := time.Now()
@@ -75,13 +81,21 @@ func (c *Cluster) Print(output io.Writer, options UpOptions) error {
 	return components.Print(output, ordered)
 }
 
-func (c *Cluster) build(ctx context.Context) error {
+func (c *Cluster) build(ctx context.Context, options UpOptions) error {
 	sources, err := build.Sources()
 	if err != nil {
 		return err
 	}
 	c.builder.Sources = sources
-	_, err = c.builder.EnsureAll(ctx, build.ClusterRecipes())
+	recipes := build.ClusterRecipes()
+	if options.KwokConfig != "" {
+		kwok, err := build.Find(build.Kwok)
+		if err != nil {
+			return err
+		}
+		recipes = append(recipes, kwok)
+	}
+	_, err = c.builder.EnsureAll(ctx, recipes)
 	return err
 }
 
@@ -94,6 +108,12 @@ func (c *Cluster) wanted(options UpOptions) (state, error) {
 	}
 	if err != nil {
 		return wanted, err
+	}
+	if options.KwokConfig != "" {
+		wanted.KwokConfig = options.KwokConfig
+	}
+	if len(options.Flags) > 0 {
+		wanted.Flags = options.Flags
 	}
 	err = wanted.ensureNodes(options.Nodes, options.NodeLabels)
 	return wanted, err

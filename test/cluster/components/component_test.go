@@ -122,3 +122,28 @@ func TestRegistriesComeFromTheLocalOne(t *testing.T) {
 		}
 	}
 }
+
+func TestKwokAndFlags(t *testing.T) {
+	t.Parallel()
+	plan := Plan{State: "/state", Kwok: "/kwok", KwokConfig: "/stages.yaml", Flags: map[string][]string{
+		ControllerManager: {"--kube-api-qps=100"},
+	}}
+	found := map[string]Component{}
+	for _, component := range plan.ControlPlane() {
+		found[component.Name] = component
+	}
+	manager := found[ControllerManager].Command
+	if manager[len(manager)-1] != "--kube-api-qps=100" {
+		t.Errorf("the flag is not the last one, which counts: %v", manager)
+	}
+	kwok := found[Kwok]
+	if !slices.Contains(kwok.Command, "--config=/stages.yaml") || kwok.Namespace != plan.Names.ControlPlane() {
+		t.Errorf("kwok: %v in %q", kwok.Command, kwok.Namespace)
+	}
+	plan.KwokConfig = ""
+	for _, component := range plan.ControlPlane() {
+		if component.Name == Kwok {
+			t.Error("kwok runs though nobody asked for it")
+		}
+	}
+}

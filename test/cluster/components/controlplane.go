@@ -28,8 +28,12 @@ const (
 // ControlPlane returns the components that are not part of a node.
 func (p Plan) ControlPlane() []Component {
 	all := []Component{p.etcd(), p.apiServer(), p.controllerManager(), p.scheduler(), p.registry()}
+	if p.KwokConfig != "" {
+		all = append(all, p.kwok())
+	}
 	for i := range all {
 		all[i].Namespace = p.Names.ControlPlane()
+		all[i].Command = append(all[i].Command, p.Flags[all[i].Name]...)
 	}
 	return append(all, p.forwarder())
 }

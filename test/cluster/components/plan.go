@@ -15,6 +15,14 @@ type Plan struct {
 	Self string
 	// Kubernetes, Containerd and CNI are the directories of the binaries.
 	Kubernetes, Containerd, CNI string
+	// Kwok is the directory of kwok's binary, "" for a cluster without
+	// simulated nodes.
+	Kwok string
+	// KwokConfig is the file with the stages of simulated nodes.
+	KwokConfig string
+	// Flags are added to those of control plane components, by name; the last
+	// of a kind counts.
+	Flags map[string][]string
 	// Names are the network namespaces.
 	Names network.Names
 	// Ports are where the machine reaches the cluster, on loopback.

@@ -15,7 +15,7 @@ func newBuildCommand() *cobra.Command {
 		Short: "Build the components without starting anything",
 		Long: `Build the named components into the cache, or without names those that every
 cluster runs: programs, cni, coredns, containerd, kubernetes. On request only:
-olm, opm, operator-sdk, scorecard-test. The first build of kubernetes takes 8 to
+kwok, olm, opm, operator-sdk, scorecard-test. The first build of kubernetes takes 8 to
 15 minutes on two cores. Kubernetes, opm and operator-sdk build on every system;
 the others on Linux only.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

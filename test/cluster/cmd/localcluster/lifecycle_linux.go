@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 
 func newUpCommand(name *string) *cobra.Command {
 	var options cluster.UpOptions
-	var labels []string
+	var labels, flags []string
 	var printOnly bool
 	command := &cobra.Command{
 		Use:   "up",
@@ -25,6 +26,14 @@ again, and nodes are added until there are as many as asked for.`,
 			if options.NodeLabels, err = cluster.ParseNodeLabels(labels); err != nil {
 				return err
 			}
+			if options.Flags, err = cluster.ParseFlags(flags); err != nil {
+				return err
+			}
+			if options.KwokConfig != "" {
+				if options.KwokConfig, err = filepath.Abs(options.KwokConfig); err != nil {
+					return err
+				}
+			}
 			if printOnly {
 				return c.Print(cmd.OutOrStdout(), options)
 			}
@@ -33,6 +42,8 @@ again, and nodes are added until there are as many as asked for.`,
 	}
 	command.Flags().IntVar(&options.Nodes, "nodes", 1, "how many nodes there are at least, named worker1, worker2, ...")
 	command.Flags().StringArrayVar(&labels, "node-labels", nil, "labels of a node, as NODE=KEY=VALUE,...; can be repeated")
+	command.Flags().StringArrayVar(&flags, "flag", nil, "a flag for a component of the control plane, as COMPONENT=--FLAG=VALUE; can be repeated")
+	command.Flags().StringVar(&options.KwokConfig, "kwok", "", "run kwok with the stages of this `file`, for nodes with the annotation kwok.x-k8s.io/node=fake")
 	command.Flags().BoolVar(&printOnly, "print", false, "only print what would be run, and the files it reads")
 	return command
 }
