@@ -246,6 +246,16 @@ demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local 
 benchmark: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Measure the speed on one real node (root on Linux).
 	@LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go run ./test/benchmark
 
+SIZE ?= 100x10
+QPS ?= 20
+# The smallest size is quick enough for every change: it leaves out what takes long.
+SCALE_SHORT = $(if $(filter 100x10,$(SIZE)),-short)
+
+.PHONY: scale
+scale: $(LOCALCLUSTER) ## Measure on simulated nodes (root on Linux): SIZE=100x10|1000x50|5000x50 QPS=20, OUT=docs/benchmarks/scale to write.
+	@go build -o bin/scale ./test/scale
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) bin/scale -size $(SIZE) -qps $(QPS) $(SCALE_SHORT) -ranges test/scale/ranges.yaml $(if $(OUT),-out $(OUT))
+
 .PHONY: bench
 bench: ## Run the benchmarks; the results go to bench.out too.
 	go test -run '^$$' -bench . -benchmem -count=6 ./internal/... | tee bench.out

@@ -1,0 +1,49 @@
+// Command scale measures what the image-cache controller costs in a cluster of
+// simulated nodes, and compares that to what is accepted.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/kubefledged/kubefledged-operator/test/scale/kubelets"
+	"github.com/kubefledged/kubefledged-operator/test/scale/rig"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1) //nolint:forbidigo // this is main
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	var m rig.Measurement
+	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
+	size := flags.String("size", "100x10", "`NODESxIMAGES`")
+	simulate := flags.String("kubelets", "", "only be the simulated kubelets, with this `kubeconfig`")
+	flags.StringVar(&m.Settings.Cluster, "cluster", "scale", "`name` of the local cluster")
+	flags.IntVar(&m.Settings.JobControllerQPS, "qps", 20, "the controller manager's --kube-api-qps")
+	flags.BoolVar(&m.Settings.Short, "short", false, "leave out what takes long")
+	flags.BoolVar(&m.Settings.Keep, "keep", false, "leave the cluster up")
+	flags.StringVar(&m.Ranges, "ranges", "", "a `file` of ranges to compare the figures to")
+	flags.StringVar(&m.Directory, "out", "", "a `directory` to write the results to")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *simulate != "" {
+		return kubelets.Serve(ctx, *simulate)
+	}
+	m.Settings.ControllerFlags = flags.Args()
+	if _, err := fmt.Sscanf(*size, "%dx%d", &m.Settings.Nodes, &m.Settings.Images); err != nil {
+		return fmt.Errorf("-size %s: want NODESxIMAGES", *size)
+	}
+	return m.Do(ctx, os.Stdout)
+}

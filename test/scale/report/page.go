@@ -1,0 +1,129 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubefledged/kubefledged-operator/test/scale/accounts"
+)
+
+// ReadAll reads the results of a directory, the smallest first.
+func ReadAll(dir string) ([]*Result, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var all []*Result
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		r := &Result{}
+		if err := json.Unmarshal(content, r); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b *Result) int {
+		if a.Pairs != b.Pairs {
+			return a.Pairs - b.Pairs
+		}
+		return a.JobControllerQPS - b.JobControllerQPS
+	})
+	return all, nil
+}
+
+const introduction = `# Thousands of nodes
+
+Written by ` + "`make scale SIZE=NODESxIMAGES`" + ` from its results in [scale/](scale); the figures of one size are in one run.
+
+A real etcd, API server, controller manager (Job controller, garbage collector) and scheduler run with simulated nodes. kwok makes the nodes Ready and renews their leases. A small program stands in for the kubelets, because kwok's stages know neither what a single image of a pod does nor what a node has pulled before: it gives each pod of a Job the statuses that a kubelet gives it (ContainerCreating; one second for the sandbox and a tenth of a second for each pull, one after another on a node; ended, or ErrImagePull and then ImagePullBackOff; sandbox gone), and reports ` + "`node.status.images`" + ` 40 seconds late, with at most five names for an image, cut at 50 images by size. Nothing is pulled, and the Events of kubelets, up to 25 for a pod whoever made it, are left out. The image-cache controller is this checkout's, with the chart's settings and its own role.
+
+Every count is the API server's: its audit log, by user; its metrics agree. *Own* writes are the controller's. *Provoked* are those of the Job controller, the kubelets and the garbage collector because of it. The heartbeats of nodes are left out of both. The *floor* of a run is a hundred Jobs written by hand, each for ten images on one node, created all at once before the controller is there.
+
+`
+
+// Page returns the page of all results.
+func Page(all []*Result) string {
+	var page strings.Builder
+	page.WriteString(introduction)
+	summary(&page, all)
+	for _, r := range all {
+		section(&page, r)
+	}
+	return page.String()
+}
+
+// row is a line of the summary: what it is and its value in a run.
+type row struct {
+	name  string
+	value func(*Result) string
+}
+
+func rows() []row {
+	const mib = 1 << 20
+	figure := func(name, format string) func(*Result) string {
+		return func(r *Result) string {
+			v, ok := r.Figures()[name]
+			if !ok {
+				return "-"
+			}
+			return fmt.Sprintf(format, v)
+		}
+	}
+	return []row{
+		{"pairs of image and node", func(r *Result) string { return fmt.Sprint(r.Pairs) }},
+		{"Job controller's requests per second", func(r *Result) string { return fmt.Sprint(r.JobControllerQPS) }},
+		{"from apply to Succeeded", figure("seconds", "%.0f s")},
+		{"100 Jobs by hand, 1,000 pairs", func(r *Result) string { return fmt.Sprintf("%.0f s", r.Floor.Seconds) }},
+		{"pairs a second, against those by hand", func(r *Result) string {
+			return fmt.Sprintf("%.0f / %.0f", float64(r.Pairs)/r.Seconds, float64(r.Floor.Pairs)/r.Floor.Seconds)
+		}},
+		{"writes per pair, create and clean up", figure("writesPerPair", "%.2f")},
+		{"of those, own", figure("ownWritesPerPair", "%.2f")},
+		{"writes per pair, by hand", figure("floorWritesPerPair", "%.2f")},
+		{"controller: CPU for creating all", figure("createCPUSeconds", "%.1f s")},
+		{"controller: peak memory", func(r *Result) string { return fmt.Sprintf("%d MiB", r.PeakMemory/mib) }},
+		{"controller: CPU when idle", figure("idleCPUPercent", "%.2f %% of a core")},
+		{"new node: Ready to its Job, p50 / p99", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f s", r.Started.P50, r.Started.P99) }},
+		{"new node: Ready to all cached, p50 / p99", func(r *Result) string { return fmt.Sprintf("%.1f / %.1f s", r.Cached.P50, r.Cached.P99) }},
+		{"largest NodeCache / ImageCache", func(r *Result) string { return fmt.Sprintf("%d / %d bytes", r.NodeCacheBytes, r.ImageCacheBytes) }},
+	}
+}
+
+func summary(page *strings.Builder, all []*Result) {
+	page.WriteString("|")
+	for _, r := range all {
+		fmt.Fprintf(page, " | %d nodes, %d images", r.Nodes, r.Images)
+	}
+	page.WriteString(" |\n|---" + strings.Repeat("|---", len(all)) + "|\n")
+	for _, row := range rows() {
+		page.WriteString("| " + row.name)
+		for _, r := range all {
+			page.WriteString(" | " + row.value(r))
+		}
+		page.WriteString(" |\n")
+	}
+}
+
+// section is one run: its plot and what each operation cost.
+func section(page *strings.Builder, r *Result) {
+	fmt.Fprintf(page, "\n## %d nodes, %d images, Job controller at %d requests per second\n\n", r.Nodes, r.Images, r.JobControllerQPS)
+	fmt.Fprintf(page, "![cached pairs over time](scale/%s.svg)\n\nOn %s, commit %s, %s. The nodes' own lists of images are %s.\n\n",
+		r.Name(), r.Machine, r.Commit, r.Date, map[bool]string{true: "full (50)", false: "not full"}[r.ListFull])
+	page.WriteString("| operation | time | Jobs | own writes | provoked writes | own reads | CPU | what is written by us |\n|---|---|---|---|---|---|---|---|\n")
+	for i := range r.Operations {
+		op := &r.Operations[i]
+		var own []string
+		for _, what := range accounts.Largest(op.Tally.Own) {
+			own = append(own, fmt.Sprintf("%s %d", what, op.Tally.Own[what]))
+		}
+		fmt.Fprintf(page, "| %s | %.0f s | %d | %d | %d | %d | %.2f s | %s |\n", op.Name, op.Seconds, op.Tally.Own["create jobs"],
+			accounts.Sum(op.Tally.Own), accounts.Sum(op.Tally.Provoked), accounts.Sum(op.Tally.Reads), op.CPUSeconds, strings.Join(own, ", "))
+	}
+}

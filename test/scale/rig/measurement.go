@@ -1,0 +1,61 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/kubefledged/kubefledged-operator/test/scale/report"
+)
+
+// Measurement is one run and what becomes of its result.
+type Measurement struct {
+	Settings Settings
+	// Ranges is the file to compare the figures to, and Directory where the
+	// results go; empty for not.
+	Ranges, Directory string
+}
+
+// Do runs it, tells out, and returns an error when a figure is out of range.
+func (m *Measurement) Do(ctx context.Context, out io.Writer) (err error) {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return errors.New("it starts a control plane in a network namespace, so it needs root on Linux")
+	}
+	r, err := New(m.Settings, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Down(context.WithoutCancel(ctx))) }()
+	if err := r.Up(ctx); err != nil {
+		return err
+	}
+	result, err := r.Run(ctx)
+	if err != nil {
+		return fmt.Errorf("%w (the files of the run are in %s)", err, r.work)
+	}
+	report.Print(out, result)
+	if m.Directory != "" {
+		if err := report.Write(m.Directory, result); err != nil {
+			return err
+		}
+	}
+	return m.check(result)
+}
+
+func (m *Measurement) check(result *report.Result) error {
+	if m.Ranges == "" {
+		return nil
+	}
+	ranges, err := report.ReadRanges(m.Ranges)
+	if err != nil {
+		return err
+	}
+	if wrong := result.Check(ranges); len(wrong) > 0 {
+		return errors.New("out of range:\n  " + strings.Join(wrong, "\n  "))
+	}
+	return nil
+}
