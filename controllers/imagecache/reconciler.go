@@ -5,6 +5,7 @@ package imagecache
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,6 +34,9 @@ type Reconciler struct {
 	Reader   client.Reader
 	Caches   *observe.Caches
 	Recorder events.EventRecorder
+
+	// nodes is how many there were when they were last counted.
+	nodes atomic.Int64
 }
 
 // Reconcile brings one ImageCache's status up to what is known now, and then

@@ -48,7 +48,7 @@ type affected func(ctx context.Context, objs ...client.Object) []types.Namespace
 func (r *Reconciler) onChange(affects affected) handler.Funcs {
 	funcs := r.onComingAndGoing(affects)
 	funcs.UpdateFunc = func(ctx context.Context, e event.UpdateEvent, q queue) {
-		r.gather(ctx, q, affects(ctx, e.ObjectOld, e.ObjectNew))
+		r.gather(q, affects(ctx, e.ObjectOld, e.ObjectNew))
 	}
 	return funcs
 }
@@ -61,18 +61,16 @@ func (r *Reconciler) onUpdate(affects affected) handler.Funcs {
 // onComingAndGoing does so when an object appears or disappears only.
 func (r *Reconciler) onComingAndGoing(affects affected) handler.Funcs {
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { r.gather(ctx, q, affects(ctx, e.Object)) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { r.gather(ctx, q, affects(ctx, e.Object)) },
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { r.gather(q, affects(ctx, e.Object)) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { r.gather(q, affects(ctx, e.Object)) },
 	}
 }
 
-func (r *Reconciler) gather(ctx context.Context, q queue, names []types.NamespacedName) {
-	var nodes corev1.NodeList
-	if err := r.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
-		return // only without a synced cache; every ImageCache is enqueued when it syncs
-	}
+// gather enqueues ImageCaches after a moment in which more may come: one that
+// waits already is not put off.
+func (r *Reconciler) gather(q queue, names []types.NamespacedName) {
 	for _, name := range names {
-		q.AddAfter(request{NamespacedName: name}, debounce(len(nodes.Items)))
+		q.AddAfter(request{NamespacedName: name}, debounce(int(r.nodes.Load())))
 	}
 }
 
@@ -83,11 +81,10 @@ func (r *Reconciler) selecting(ctx context.Context, objs ...client.Object) []typ
 		return nil
 	}
 	var names []types.NamespacedName
-	for i := range caches.Items {
-		selects := observe.Selectors(&caches.Items[i])
+	for _, cache := range r.Caches.Of(caches.Items) {
 		for _, obj := range objs {
-			if plan.Selects(&plan.Node{Name: obj.GetName(), Labels: obj.GetLabels()}, selects) {
-				names = append(names, client.ObjectKeyFromObject(&caches.Items[i]))
+			if plan.Selects(&plan.Node{Name: obj.GetName(), Labels: obj.GetLabels()}, cache) {
+				names = append(names, types.NamespacedName{Namespace: cache.Namespace, Name: cache.Name})
 				break
 			}
 		}
@@ -102,7 +99,7 @@ func (r *Reconciler) ofNode(ctx context.Context, objs ...client.Object) []types.
 	names := claimants(objs)
 	var node corev1.Node
 	obj := objs[len(objs)-1]
-	if err := r.Client.Get(ctx, types.NamespacedName{Name: observe.NodeNameOf(obj)}, &node); err != nil {
+	if err := r.Client.Get(ctx, types.NamespacedName{Name: observe.NodeNameOf(obj)}, &node, client.UnsafeDisableDeepCopy); err != nil {
 		return names
 	}
 	return append(names, r.selecting(ctx, &node)...)

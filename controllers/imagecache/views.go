@@ -24,6 +24,7 @@ func (r *Reconciler) views(ctx context.Context, ic *v1alpha2.ImageCache) ([]plan
 	if err := r.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list Nodes: %w", err)
 	}
+	r.nodes.Store(int64(len(nodes.Items)))
 	var records v1alpha2.NodeCacheList
 	if err := r.Client.List(ctx, &records, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list NodeCaches: %w", err)

@@ -37,7 +37,9 @@ type observed struct {
 	damaged []*batchv1.Job
 }
 
-// observe reads everything that decides about one node.
+// observe reads everything that decides about one node. What it reads is the
+// informers' own, which is not changed: the planner's values are made of it,
+// and a write goes out with a copy.
 func (r *Reconciler) observe(ctx context.Context, node *corev1.Node) (*observed, error) {
 	o := &observed{input: plan.NodeInput{
 		Now:     clock.Now(),
@@ -75,7 +77,7 @@ func (r *Reconciler) planOptions() plan.Options {
 
 func (r *Reconciler) readRecord(ctx context.Context, name string, o *observed) error {
 	var cache v1alpha2.NodeCache
-	err := r.Client.Get(ctx, types.NamespacedName{Name: name}, &cache)
+	err := r.Client.Get(ctx, types.NamespacedName{Name: name}, &cache, client.UnsafeDisableDeepCopy)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -91,11 +93,11 @@ func (r *Reconciler) readRecord(ctx context.Context, name string, o *observed) e
 // statuses do not tell enough.
 func (r *Reconciler) readJobs(ctx context.Context, node string, o *observed) error {
 	var list batchv1.JobList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{IndexNode: node}); err != nil {
+	if err := r.Client.List(ctx, &list, client.MatchingFields{IndexNode: node}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list Jobs: %w", err)
 	}
 	var pods corev1.PodList
-	if err := r.Client.List(ctx, &pods, client.MatchingFields{IndexNode: node}); err != nil {
+	if err := r.Client.List(ctx, &pods, client.MatchingFields{IndexNode: node}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list Pods: %w", err)
 	}
 	for _, view := range observe.Pair(list.Items, pods.Items) {

@@ -71,7 +71,7 @@ const slotWait = 15 * time.Second
 // Reconcile decides about one node and carries it out.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var node corev1.Node
-	err := r.Client.Get(ctx, req.NamespacedName, &node)
+	err := r.Client.Get(ctx, req.NamespacedName, &node, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		return ctrl.Result{}, r.forget(ctx, req.Name)
 	}

@@ -58,8 +58,8 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 	return ctrl.NewControllerManagedBy(mgr).Named("nodecache").
 		For(&corev1.Node{}, builder.WithPredicates(observe.NodeChanged())).
 		Watches(&v1alpha2.NodeCache{}, &handler.EnqueueRequestForObject{}).
-		Watches(&batchv1.Job{}, byNode).
-		Watches(&corev1.Pod{}, byNode).
+		Watches(&batchv1.Job{}, byNode, builder.WithPredicates(observe.JobChanged())).
+		Watches(&corev1.Pod{}, byNode, builder.WithPredicates(observe.PodChanged())).
 		Watches(&v1alpha2.ImageCache{}, r.selectedNodes(), builder.WithPredicates(observe.CacheChanged())).
 		WatchesRawSource(source.Channel(woken, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: max(1, r.Options.Workers)}).

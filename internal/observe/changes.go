@@ -2,8 +2,10 @@ package observe
 
 import (
 	"hash/fnv"
+	"maps"
 	"strconv"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -81,6 +83,36 @@ func StatusChanged() predicate.Predicate {
 		after, okNow := now.(*v1alpha2.ImageCache)
 		return okOld && okNow && !equality.Semantic.DeepEqual(before.Status, after.Status)
 	})
+}
+
+// JobChanged lets a Job's update pass when something of it changed that is
+// read: not that the Job controller counts its pods.
+func JobChanged() predicate.Predicate {
+	return updates(func(old, now client.Object) bool {
+		before, okOld := old.(*batchv1.Job)
+		after, okNow := now.(*batchv1.Job)
+		return okOld && okNow && (going(old) != going(now) || !maps.Equal(before.Annotations, after.Annotations) ||
+			!equality.Semantic.DeepEqual(before.Status.Conditions, after.Status.Conditions))
+	})
+}
+
+// PodChanged does so for a pod: not that the Job controller has counted it, nor
+// that its sandbox is gone.
+func PodChanged() predicate.Predicate {
+	return updates(func(old, now client.Object) bool {
+		before, okOld := old.(*corev1.Pod)
+		after, okNow := now.(*corev1.Pod)
+		return okOld && okNow && (going(old) != going(now) || !equality.Semantic.DeepEqual(podRead(before), podRead(after)))
+	})
+}
+
+func going(obj client.Object) bool { return obj.GetDeletionTimestamp() != nil }
+
+// podRead is what is read of a pod's status.
+func podRead(pod *corev1.Pod) corev1.PodStatus {
+	status := pod.Status
+	status.Conditions, status.PodIP, status.PodIPs, status.HostIP, status.HostIPs = nil, "", nil, "", nil
+	return status
 }
 
 func updates(pass func(old, now client.Object) bool) predicate.Predicate {

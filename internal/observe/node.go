@@ -12,7 +12,6 @@ import (
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/jobs"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
-	"github.com/kubefledged/kubefledged-operator/internal/reference"
 )
 
 // Forced are the controller's settings that overrule what nodes tell.
@@ -49,7 +48,7 @@ func reported(images []corev1.ContainerImage) map[string]plan.Reported {
 	for i := range images {
 		entry := plan.Reported{Digest: digestOf(images[i].Names), SizeBytes: images[i].SizeBytes}
 		for _, name := range images[i].Names {
-			if ref, _, err := reference.Normalise(name); err == nil {
+			if ref := normalised.of(name); ref != "" {
 				index[ref] = entry
 			}
 		}

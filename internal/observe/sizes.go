@@ -20,6 +20,9 @@ const maxSizes = 50_000
 
 // Learn takes in what one node reports.
 func (s *Sizes) Learn(reported map[string]plan.Reported) {
+	if s.knows(reported) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bytes == nil || len(s.bytes) > maxSizes {
@@ -30,6 +33,18 @@ func (s *Sizes) Learn(reported map[string]plan.Reported) {
 			s.bytes[ref] = r.SizeBytes
 		}
 	}
+}
+
+// knows tells that a node reports nothing new: many report the same.
+func (s *Sizes) knows(reported map[string]plan.Reported) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for ref, r := range reported {
+		if r.SizeBytes > 0 && s.bytes[ref] != r.SizeBytes {
+			return false
+		}
+	}
+	return true
 }
 
 // Of returns the size in bytes that a node told of the image.

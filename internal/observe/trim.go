@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"unique"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,9 +26,28 @@ func Trim(obj any) (any, error) {
 		o.Spec.Template.Spec = trimPodSpec(&o.Spec.Template.Spec)
 	case *v1alpha2.ImageCache:
 		delete(o.Annotations, corev1.LastAppliedConfigAnnotation)
+	case *v1alpha2.NodeCache:
+		share(&o.Status)
 	}
 	return obj, nil
 }
+
+// share has equal strings of all records be one in memory: every node has the
+// same images, and each record comes from the API server with its own copy.
+func share(status *v1alpha2.NodeCacheStatus) {
+	for i := range status.Claims {
+		c := &status.Claims[i]
+		c.Namespace, c.Name, c.UID, c.Selectors = one(c.Namespace), one(c.Name), one(c.UID), one(c.Selectors)
+	}
+	for i := range status.Images {
+		rec := &status.Images[i]
+		rec.Image, rec.Identity, rec.State = one(rec.Image), one(rec.Identity), one(rec.State)
+		rec.Reason, rec.Message, rec.Digest = one(rec.Reason), one(rec.Message), one(rec.Digest)
+	}
+}
+
+// one returns the one copy of a string that all share while any of them lives.
+func one[S ~string](s S) S { return unique.Make(s).Value() }
 
 func trimNode(node *corev1.Node) {
 	socket, told := node.Annotations[v1alpha2.AnnotationCRISocket]
@@ -46,6 +67,11 @@ func trimNode(node *corev1.Node) {
 	for i := range node.Status.Conditions {
 		node.Status.Conditions[i].LastHeartbeatTime = metav1.Time{}
 		node.Status.Conditions[i].Message = ""
+	}
+	for i := range node.Status.Images {
+		for j, name := range node.Status.Images[i].Names {
+			node.Status.Images[i].Names[j] = one(name)
+		}
 	}
 }
 
