@@ -105,6 +105,8 @@ generate: ## Write the deep-copy code of the API types.
 manifests: ## Write the CRDs from the API types. Roles are written by hand.
 	@rm -f config/crd/bases/*.yaml # the generator does not delete what is no longer a type
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
+	@rm -f helm-charts/kubefledged-crds/files/*.yaml # the chart's are copies
+	cp config/crd/bases/kubefledged.io_*.yaml helm-charts/kubefledged-crds/files/
 
 ##@ Check
 

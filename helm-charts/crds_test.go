@@ -27,7 +27,9 @@ func bases(t *testing.T) map[string]string {
 func TestCopiesOfTheDefinitions(t *testing.T) {
 	all := bases(t)
 	for name, content := range all {
-		golden(t, filepath.Join("kubefledged-crds", "files", name), content)
+		if read(t, filepath.Join("kubefledged-crds", "files", name)) != content {
+			t.Errorf("%s is no copy of what is generated: run make manifests", name)
+		}
 	}
 	copies, err := filepath.Glob("kubefledged-crds/files/*")
 	if err != nil || len(copies) != len(all) {

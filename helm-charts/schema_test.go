@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubefledged/kubefledged-operator/api/charts/v1alpha2"
 )
@@ -98,6 +99,20 @@ type node struct {
 	Properties           map[string]*node `json:"properties"`
 	AdditionalProperties any              `json:"additionalProperties"`
 	Definitions          map[string]*node `json:"definitions"`
+	Items                *node            `json:"items"`
+	bounds
+}
+
+// bounds are what a value may be at the most and at the least.
+type bounds struct {
+	Minimum       *float64 `json:"minimum,omitempty"`
+	Maximum       *float64 `json:"maximum,omitempty"`
+	MinLength     *int64   `json:"minLength,omitempty"`
+	MaxLength     *int64   `json:"maxLength,omitempty"`
+	MinItems      *int64   `json:"minItems,omitempty"`
+	MaxItems      *int64   `json:"maxItems,omitempty"`
+	MaxProperties *int64   `json:"maxProperties,omitempty"`
+	Enum          []string `json:"enum,omitempty"`
 }
 
 // schemaPaths returns the paths of all values that the schema names.
@@ -186,5 +201,59 @@ func TestSchemaAndKubeFledgedAgree(t *testing.T) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-schema +KubeFledged)\n%s", diff)
+	}
+}
+
+// only are bounds that one of the two cannot have.
+var only = map[string]string{
+	"imagePullSecrets[]":           "a type of Kubernetes' in the KubeFledged",
+	"networkPolicy.apiServerPorts": "an empty list is left out of a KubeFledged",
+	"priorityClass.value":          "a KubeFledged's is an int32",
+	"priorityClass.jobsValue":      "a KubeFledged's is an int32",
+}
+
+// What one takes, the other takes: a KubeFledged that the API server has accepted
+// is not refused by the chart, and values that Helm takes can become a KubeFledged.
+func TestSchemaAndKubeFledgedHaveTheSameBounds(t *testing.T) {
+	var root node
+	if err := json.Unmarshal([]byte(read(t, "kubefledged/values.schema.json")), &root); err != nil {
+		t.Fatal(err)
+	}
+	var definition struct {
+		Spec struct {
+			Versions []struct {
+				Schema struct {
+					OpenAPIV3Schema node `json:"openAPIV3Schema"`
+				} `json:"schema"`
+			} `json:"versions"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "../config/crd/bases/charts.helm.kubefledged.io_kubefledgeds.yaml")), &definition); err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	var walk func(values, spec *node, path string)
+	walk = func(values, spec *node, path string) {
+		if name, isRef := strings.CutPrefix(values.Ref, "#/definitions/"); isRef {
+			values = root.Definitions[name]
+		}
+		slices.Sort(values.Enum)
+		slices.Sort(spec.Enum)
+		compared++
+		if diff := cmp.Diff(spec.bounds, values.bounds, cmp.AllowUnexported(bounds{})); diff != "" && only[path] == "" {
+			t.Errorf("%s (-KubeFledged +schema)\n%s", path, diff)
+		}
+		for key, below := range spec.Properties {
+			if there := values.Properties[key]; there != nil && !slices.Contains(typedByKubernetes, path) {
+				walk(there, below, strings.TrimPrefix(path+"."+key, "."))
+			}
+		}
+		if spec.Items != nil && values.Items != nil && only[path+"[]"] == "" {
+			walk(values.Items, spec.Items, path+"[]")
+		}
+	}
+	walk(&root, definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"], "")
+	if compared < 100 {
+		t.Errorf("compared %d values only", compared)
 	}
 }
