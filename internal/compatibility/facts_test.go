@@ -38,7 +38,29 @@ func facts(t *testing.T) map[string][]string {
 		"Events":              recorders(t),
 		"Make targets":        targets(t),
 		"Operator":            operator(t),
+		"Chart values":        chartValues(t),
 	}
+}
+
+// chartValues returns the paths of all values of the chart.
+func chartValues(t *testing.T) []string {
+	t.Helper()
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(read(t, "helm-charts/kubefledged/values.yaml")), &values); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	var walk func(values map[string]any, prefix string)
+	walk = func(values map[string]any, prefix string) {
+		for name, value := range values {
+			paths = append(paths, prefix+name)
+			if below, ok := value.(map[string]any); ok {
+				walk(below, prefix+name+".")
+			}
+		}
+	}
+	walk(values, "")
+	return paths
 }
 
 var envName = regexp.MustCompile(`(?m)^ +- name: ([A-Z_]+)$`)

@@ -89,3 +89,12 @@ readinessProbe:
 - --metrics-bind-address={{ if .root.Values.metrics.enabled }}:{{ int64 .own.metricsPort }}{{ else }}0{{ end }}
 - --health-probe-bind-address=:{{ int64 .own.healthPort }}
 {{- end -}}
+
+{{/*
+The command of a program. Values of the original chart name the paths within its
+images, where ours have nothing: the programs have the same names here.
+*/}}
+{{- define "kubefledged.command" -}}
+{{- $program := first . | replace "/opt/bin/kubefledged-" "/kubefledged-" -}}
+{{- toYaml (prepend (rest .) $program) -}}
+{{- end }}
