@@ -79,6 +79,7 @@ func TestEveryFlagHasAValue(t *testing.T) {
 		"namespace", // the environment says it
 		"helper-image",
 		"kubeconfig", "master",
+		"pprof-bind-address", // for somebody who looks for a reason, for a while
 		"vmodule", "logtostderr", "alsologtostderr", "log_dir", "log_backtrace_at",
 	}
 	r := theRelease(valuesOf(t, "everything"))
