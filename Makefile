@@ -347,7 +347,7 @@ undeploy: $(KUBECTL_PROGRAM) ## Delete every KubeFledged and the operator; CRDs 
 .PHONY: deploy-using-operator
 deploy-using-operator: deploy ## Have the operator install the image cache of config/samples.
 	$(KUBECTL) apply --server-side -f $(SAMPLE)
-	$(KUBECTL) wait --for=condition=Ready --timeout=5m -f $(SAMPLE)
+	$(KUBECTL) wait --for=condition=Ready --timeout=5m -f $(SAMPLE) || { $(KUBECTL) get -o wide -f $(SAMPLE); exit 1; }
 
 .PHONY: deploy-using-helm
 deploy-using-helm: install ## Install the image cache by its chart, with the images of REGISTRY and TAG.
