@@ -207,6 +207,28 @@ e2e-operator-full: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Run all scenarios of in
 	@rm -f $(OPERATOR_REPORT)
 	$(E2E_OPERATOR) -timeout 60m
 
+.PHONY: e2e-olm
+e2e-olm: $(LOCALCLUSTER) ## Run the scenarios with the Operator Lifecycle Manager (root on Linux): RUN=regexp.
+	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) go test -tags e2e -count=1 -v $(if $(RUN),-run '$(RUN)') -timeout 30m ./test/olm
+
+# Needs an image cache on the cluster of KUBECONFIG, and nodes that can pull the images.
+SCORECARD_IMG ?= $(REGISTRY)/kubefledged-scorecard:$(TAG)
+SCORECARD_UNTAR_IMG ?= quay.io/operator-framework/scorecard-untar:v1.42.3
+SCORECARD_NAMESPACE := kubefledged-scorecard
+
+.PHONY: scorecard
+scorecard: $(LOCALCLUSTER) ## Run the tests of operator-sdk scorecard and our own one: BUNDLE_DIR=bundle.
+	@$(KUBECTL) create namespace $(SCORECARD_NAMESPACE) --dry-run=client -o yaml | $(APPLY) >&2
+	@$(KUBECTL) apply --server-side -f test/scorecard/rbac.yaml >&2
+	@mkdir -p bin; sed 's|SCORECARD_IMG|$(SCORECARD_IMG)|' test/scorecard/config.yaml > bin/scorecard.yaml
+	@$(SDK) scorecard $(BUNDLE_DIR) --config bin/scorecard.yaml --namespace $(SCORECARD_NAMESPACE) \
+	  --untar-image $(SCORECARD_UNTAR_IMG) --pod-security restricted --wait-time 5m --output json
+
+.PHONY: scorecard-push
+scorecard-push: $(RELEASE_TOOL) ## Push the image of our own test of scorecard to REGISTRY.
+	@GOOS=linux GOARCH=$(HOST_ARCH) go build -ldflags '-s -w' -o bin/linux_$(HOST_ARCH)/ ./test/scorecard
+	@$(RELEASE_TOOL) image --file test/scorecard/Dockerfile --archs $(HOST_ARCH) --reference $(SCORECARD_IMG) --push $(INSECURE)
+
 # What the scenarios report of faults, a JSON object a line.
 REPORT := $(CURDIR)/bin/e2e-report.jsonl
 
@@ -230,6 +252,7 @@ evidence: ## Run e2e-full and write its figures to docs/evidence and docs/reliab
 	@mv bin/reliability.md docs/reliability.md
 	@echo "wrote $(EVIDENCE) and docs/reliability.md"; test ! -e bin/e2e-full.failed
 
+<<<<<<< HEAD
 OPERATOR_EVIDENCE := docs/evidence/e2e-operator.txt
 
 .PHONY: evidence-operator
@@ -239,6 +262,18 @@ evidence-operator: ## Run e2e-operator-full and write its figures to docs/eviden
 	@go run ./test/reliability -text "make e2e-operator-full at $(COMMIT), $$(nproc) cores, Linux $$(uname -r)" \
 	  < $(OPERATOR_REPORT) > bin/e2e-operator.txt
 	@mv bin/e2e-operator.txt $(OPERATOR_EVIDENCE); echo "wrote $(OPERATOR_EVIDENCE)"; test ! -e bin/e2e-operator.failed
+=======
+.PHONY: evidence-olm
+evidence-olm: ## Run e2e-olm and write its figures and those of scorecard to docs/evidence.
+	@mkdir -p bin; rm -f bin/e2e-olm.failed
+	SCORECARD_OUTPUT=$(CURDIR)/bin/scorecard.txt $(MAKE) e2e-olm | tee bin/e2e-olm.log || touch bin/e2e-olm.failed
+	@for name in e2e-olm scorecard; do \
+	  echo "make e2e-olm at $(COMMIT), $$(nproc) cores, Linux $$(uname -r)" > docs/evidence/$$name.txt; \
+	done
+	@grep -E '^ *(--- |ok|FAIL)|_test.go:[0-9]+: ' bin/e2e-olm.log | cut -c1-200 >> docs/evidence/e2e-olm.txt
+	@cat bin/scorecard.txt >> docs/evidence/scorecard.txt
+	@echo "wrote docs/evidence/e2e-olm.txt and scorecard.txt"; test ! -e bin/e2e-olm.failed
+>>>>>>> c628f1d (Install and upgrade the operator with a real OLM)
 
 .PHONY: demo
 demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux); KEEP=1 leaves it installed.
@@ -359,6 +394,26 @@ deploy-using-helm: install ## Install the image cache by its chart, with the ima
 deploy-using-yaml: $(KUBECTL_PROGRAM) ## Apply config/default with CONTROLLER_IMG and CRI_CLIENT_IMG; WEBHOOK=false leaves the webhook out.
 	$(KUSTOMIZE) build config/$(if $(filter false,$(WEBHOOK)),without-webhook,default) | $(WITH_IMAGES) | $(APPLY)
 	$(KUBECTL) rollout status --timeout=5m -n kube-fledged deployment -l app=kubefledged
+
+# Works on the cluster of KUBECONFIG. SDK_WITH="bin/localcluster exec -- env ..." is
+# for a local one, whose registry only its own network knows: test/cluster/README.md.
+SDK = $(SDK_WITH) $$($(LOCALCLUSTER) program operator-sdk)
+OLM_NAMESPACE ?= kubefledged-operator
+
+.PHONY: run-bundle
+run-bundle: $(LOCALCLUSTER) ## Install the operator with OLM from BUNDLE_IMG=..., without a catalog.
+	$(KUBECTL) create namespace $(OLM_NAMESPACE) --dry-run=client -o yaml | $(APPLY)
+	$(SDK) run bundle $(BUNDLE_IMG) --namespace $(OLM_NAMESPACE) --install-mode AllNamespaces \
+	  --security-context-config restricted --timeout 5m $(RUN_BUNDLE_FLAGS)
+
+.PHONY: run-bundle-upgrade
+run-bundle-upgrade: $(LOCALCLUSTER) ## Upgrade what run-bundle installed to BUNDLE_IMG=...
+	$(SDK) run bundle-upgrade $(BUNDLE_IMG) --namespace $(OLM_NAMESPACE) --security-context-config restricted --timeout 5m
+
+.PHONY: cleanup-bundle
+cleanup-bundle: $(LOCALCLUSTER) ## Remove what run-bundle installed, KubeFledgeds, ImageCaches and CRDs too.
+	@$(MAKE) delete-kubefledgeds
+	$(SDK) cleanup kubefledged-operator --namespace $(OLM_NAMESPACE) --timeout 3m
 
 .PHONY: update
 update: $(KUBECTL_PROGRAM) ## Restart the programs of the image cache, for a tag that was pushed anew.
