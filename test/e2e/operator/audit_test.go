@@ -11,6 +11,14 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubefledged/kubefledged-operator/api/charts/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
 )
 
@@ -71,20 +79,59 @@ func (w *world) writes(namespace string, from, to time.Time) (others []write, le
 }
 
 // nudge has the operator look at everything again, until the context ends: an
-// annotation that means nothing comes and goes on the KubeFledged and on what it
+// annotation that means nothing changes on the KubeFledged and on what it
 // installed. It does in minutes what periods of hours would.
 func (w *world) nudge(ctx context.Context, period time.Duration) (times int) {
+	objects := map[string]schema.GroupVersionKind{
+		"kubefledged":      v1alpha2.GroupVersion.WithKind(v1alpha2.KindKubeFledged),
+		lab.ControllerName: appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		webhookName:        corev1.SchemeGroupVersion.WithKind("Service"),
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return times
 		case <-time.After(period):
 		}
-		for _, object := range []string{"kubefledged/kubefledged", "deployment/" + lab.ControllerName, "service/" + webhookName} {
-			if _, err := w.cluster.Kubectl(ctx, "annotate", "--overwrite", "-n", lab.Namespace, object, fmt.Sprintf("example.com/nudge=%d", times)); err != nil && ctx.Err() == nil {
+		for name, kind := range objects {
+			object := &unstructured.Unstructured{}
+			object.SetGroupVersionKind(kind)
+			object.SetNamespace(lab.Namespace)
+			object.SetName(name)
+			patch := fmt.Sprintf(`{"metadata":{"annotations":{"example.com/nudge":"%d"}}}`, times)
+			if err := w.cluster.API.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil && ctx.Err() == nil {
 				w.Error(err)
 			}
 		}
 		times++
+	}
+}
+
+// falters counts until it is ended how often a Deployment of ours lost pods or
+// got them back, which an operator has to tell: whoever measures its rest must
+// know. On a machine that is very busy, probes time out.
+func (w *world) falters() (end func() int) {
+	w.Helper()
+	watch, err := w.cluster.API.Watch(w.background(), &appsv1.DeploymentList{}, client.InNamespace(lab.Namespace))
+	w.check(err)
+	counted := make(chan int, 1)
+	go func() {
+		available, times := map[string]int32{}, 0
+		for event := range watch.ResultChan() {
+			deployment, ok := event.Object.(*appsv1.Deployment)
+			if !ok {
+				continue
+			}
+			before, known := available[deployment.Name]
+			if now := deployment.Status.AvailableReplicas; known && now != before {
+				times++
+			}
+			available[deployment.Name] = deployment.Status.AvailableReplicas
+		}
+		counted <- times
+	}()
+	return func() int {
+		watch.Stop()
+		return <-counted
 	}
 }

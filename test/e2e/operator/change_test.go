@@ -4,63 +4,166 @@ package operator
 
 import (
 	"context"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
 )
 
-// Without a webhook server nothing can be created, but what is there can still
-// be purged, refreshed and deleted. The operator is taken away too, as it would
-// bring the webhook server back.
-func TestWebhookAway(t *testing.T) {
-	fullOnly(t)
-	w := newWorld(t, busy, "the webhook server and the operator scaled to 0", "no ImageCache can be created; purge, refresh and delete finish")
-	w.make("deploy-using-operator")
-	w.ready()
-	w.caches()
-	w.scale("2", "kubefledged-operator", operatorNamespace, "0")
-	w.scale("2", "kubefledged-webhook-server", lab.Namespace, "0")
-	w.poll("the webhook's endpoints are gone", time.Minute, func(ctx context.Context) (bool, string) {
-		var found discoveryv1.EndpointSliceList
-		err := w.cluster.API.List(ctx, &found, client.InNamespace(lab.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: "kubefledged-webhook-server"})
-		left := 0
-		for i := range found.Items {
-			left += len(found.Items[i].Endpoints)
-		}
-		return err == nil && left == 0, "endpoints"
-	})
-	said := w.refused(`{apiVersion: kubefledged.io/v1alpha2, kind: ImageCache, metadata: {name: more, namespace: kube-fledged},
-  spec: {cacheSpec: [{images: [nginx:1]}]}}`)
-	if !strings.Contains(said, "failed calling webhook") {
-		w.Errorf("a webhook answers: %s", said)
-	}
+// quietTime is how long nothing may be pulled after an upgrade.
+const quietTime = 10 * time.Second
 
-	w.kubectl("annotate", "imagecaches", "imagecache1", "-n", "kube-fledged", "kubefledged.io/purge-imagecache=")
-	w.saw("purged after %.1f s", w.succeeds(v1alpha2.ImageCacheReasonPurge).Seconds())
-	w.has(nil, nil)
-	w.kubectl("annotate", "imagecaches", "imagecache1", "-n", "kube-fledged", "kubefledged.io/refresh-imagecache=")
-	w.saw("refreshed after %.1f s", w.succeeds(v1alpha2.ImageCacheReasonRefresh).Seconds())
-	w.has([]string{nginx, tomcat}, tutorialImages)
-	began := time.Now()
-	w.kubectl("delete", "imagecaches", "imagecache1", "-n", "kube-fledged", "--timeout=30s")
-	w.saw("deleted after %.1f s", time.Since(began).Seconds())
+const (
+	upgradeDone     = "the previous release upgraded to this one, definitions first, with an ImageCache in use and 20 validations a second"
+	upgradeExpected = "no record, status or UID is lost; no request to the registry; no validation fails"
+)
+
+// Upgrading from the previous release with an ImageCache in use loses nothing,
+// leaves the nodes alone and is not noticed by those who create ImageCaches.
+func TestUpgrade(t *testing.T) {
+	w := newWorld(t, busy, upgradeDone+", by the operator", upgradeExpected)
+	w.nothing()
+	previous := w.previous("deploy-using-operator")
+	w.ready()
+	w.upgrades(previous, "deploy", func() { w.ready() })
+	if full() {
+		w.Cleanup(func() { w.value("100") })
+		w.value("78")
+		w.saw("a value changed: Ready after %.1f s", w.ready().Seconds())
+		w.check(w.cluster.AwaitController(w.ctx))
+	}
 }
 
-// scale sets the replicas of a Deployment until the scenario ends.
-func (w *world) scale(back, name, namespace, replicas string) {
+// The same with plain Helm.
+func TestHelmUpgrade(t *testing.T) {
+	fullOnly(t)
+	w := newWorld(t, busy, upgradeDone+", by the chart", upgradeExpected)
+	w.nothing()
+	previous := w.previous("deploy-using-helm")
+	w.upgrades(previous, "deploy-using-helm", func() {})
+	w.kubectl("delete", "imagecaches", "--all", "-A", "--timeout=1m")
+	w.removes()
+}
+
+// previous installs the release before this one.
+func (w *world) previous(target string) lab.Release {
 	w.Helper()
-	w.kubectl("scale", "deployment", name, "-n", namespace, "--replicas="+replicas)
-	w.Cleanup(func() {
-		if _, err := w.cluster.Kubectl(w.background(), "scale", "deployment", name, "-n", namespace, "--replicas="+back); err != nil {
-			w.Error(err)
+	release, err := w.cluster.PreviousRelease(w.ctx)
+	w.check(err)
+	w.saw("from %s", release)
+	w.check(w.cluster.pushRelease(w.ctx, release.Dir, release.Version, "VERSION="+release.Version, "COMMIT="+release.Commit))
+	w.makeIn(release.Dir, target, release.Version)
+	return release
+}
+
+// upgrades upgrades to this checkout with an ImageCache in use, and checks what
+// became of that.
+func (w *world) upgrades(from lab.Release, target string, settle func()) {
+	w.Helper()
+	if images := w.containers(lab.ControllerName); !strings.Contains(images, ":"+from.Version) {
+		w.Fatalf("the controller is not of %s: %s", from.Version, images)
+	}
+	w.forget()
+	w.caches()
+	before := w.kept()
+	began := time.Now()
+	asking := w.loaded(20)
+	w.make("install")
+	w.unchanged(before, "definitions upgraded, programs not yet")
+	programs := time.Now()
+	w.make(target)
+	for _, name := range []string{lab.ControllerName, "kubefledged-webhook-server"} {
+		w.poll(name+" is of this release", readyLimit, func(context.Context) (bool, string) {
+			images := w.containers(name)
+			return strings.Contains(images, ":"+currentTag), images
+		})
+	}
+	settle()
+	w.check(w.cluster.AwaitController(w.ctx))
+	w.saw("programs upgraded in %.1f s", time.Since(programs).Seconds())
+	time.Sleep(quietTime)
+	w.lull(asking)
+	w.unchanged(before, "upgraded")
+	w.asksNothing(began)
+	w.has([]string{nginx, tomcat}, tutorialImages)
+	w.refuses()
+}
+
+// asksNothing checks that nobody asked the registry for a manifest or a blob of
+// the tutorial's images since then.
+func (w *world) asksNothing(since time.Time) {
+	w.Helper()
+	ever, err := w.cluster.Registry.Log(w.ctx, "bitnami/", time.Time{})
+	w.check(err)
+	requests, err := w.cluster.Registry.Log(w.ctx, "bitnami/", since)
+	w.check(err)
+	w.saw("%d requests for the images before, %d since", len(ever)-len(requests), len(requests))
+	if len(requests) > 0 || len(ever) == 0 {
+		w.Errorf("the registry was asked %d times: %+v", len(requests), requests)
+	}
+}
+
+// kept is what an upgrade must not lose: by kind and name the UID and what the
+// status says.
+func (w *world) kept() map[string]map[string]any {
+	w.Helper()
+	found := map[string]map[string]any{}
+	for _, kind := range []string{"ImageCache", "NodeCache"} {
+		var list unstructured.UnstructuredList
+		list.SetAPIVersion("kubefledged.io/v1alpha2")
+		list.SetKind(kind + "List")
+		w.check(w.cluster.API.List(w.ctx, &list, client.InNamespace("")))
+		for i := range list.Items {
+			object := &list.Items[i]
+			found[kind+" "+object.GetName()] = map[string]any{"uid": string(object.GetUID()), "status": object.Object["status"]}
 		}
-	})
-	w.kubectl("wait", "--for=jsonpath={.spec.replicas}="+replicas, "deployment", name, "-n", namespace)
-	w.kubectl("wait", "--for=delete", "pods", "-l", "kubefledged="+name, "-n", namespace, "--timeout=90s")
+	}
+	if len(found) != 3 {
+		w.Fatalf("want an ImageCache and two NodeCaches: %v", found)
+	}
+	return found
+}
+
+// unchanged checks that all of it is still there, whatever was added to it.
+func (w *world) unchanged(before map[string]map[string]any, when string) {
+	w.Helper()
+	now, values := w.kept(), 0
+	for name, kept := range before {
+		lost := losses(name, kept, now[name], &values)
+		if len(lost) > 0 {
+			w.Errorf("%s: lost %s", when, strings.Join(lost, "; "))
+		}
+	}
+	w.saw("%s: all %d values of %d records are as before", when, values, len(before))
+}
+
+// losses tells what of the first value is not in the second one.
+func losses(path string, want, got any, values *int) (lost []string) {
+	switch want := want.(type) {
+	case map[string]any:
+		got, _ := got.(map[string]any)
+		for key, value := range want {
+			lost = append(lost, losses(path+"."+key, value, got[key], values)...)
+		}
+	case []any:
+		got, _ := got.([]any)
+		if len(got) != len(want) {
+			return []string{fmt.Sprintf("%s has %d items, had %d", path, len(got), len(want))}
+		}
+		for i := range want {
+			lost = append(lost, losses(fmt.Sprintf("%s[%d]", path, i), want[i], got[i], values)...)
+		}
+	default:
+		*values++
+		if !reflect.DeepEqual(want, got) {
+			lost = append(lost, fmt.Sprintf("%s is %v, was %v", path, got, want))
+		}
+	}
+	return lost
 }

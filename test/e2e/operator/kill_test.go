@@ -26,7 +26,7 @@ func TestKilledDuringInstall(t *testing.T) {
 	fullOnly(t)
 	w := newWorld(t, busy, "kill -9 of the operators while they install, at several moments", "the next ones go on by themselves; one release that is deployed, none pending")
 	w.make("deploy")
-	for _, when := range w.moments("pending-install", 4*time.Second) {
+	for _, when := range w.moments("pending-install", 2*time.Second) {
 		w.make("delete-kubefledgeds")
 		w.freshOperators()
 		began := time.Now()
@@ -49,7 +49,7 @@ func TestKilledDuringUpgrade(t *testing.T) {
 	w.make("deploy-using-operator")
 	w.ready()
 	w.Cleanup(func() { w.value("100") })
-	for i, when := range w.moments("pending-upgrade", 3*time.Second) {
+	for i, when := range w.moments("pending-upgrade", 1500*time.Millisecond) {
 		w.freshOperators()
 		value := strconv.Itoa(71 + i)
 		began := time.Now()
