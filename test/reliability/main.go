@@ -43,7 +43,7 @@ const head = `# Reliability
 
 What was done to a running KubeFledged on real nodes, what should have come of it, and what was seen. This page is written by ` + "`make evidence`" + ` from what the scenarios of ` + "`make e2e-full`" + ` report; do not edit it. It is of commit %s: %d faults, %s.
 
-The nodes run kubelet, containerd and kube-proxy as any node does ([how](../test/cluster/README.md)), on one machine with two cores, so seconds are noisy. Whether an image is on a node is asked of its runtime (CRI ListImages), and what was fetched is counted in the registry's log (blob GETs), never in our own status. The scenarios are in [test/e2e](../test/e2e); ` + "`sudo make e2e-full RUN=Name`" + ` runs one.
+The nodes run kubelet, containerd and kube-proxy as any node does ([how](../test/cluster/README.md)), on one machine with two cores, so seconds are noisy. Whether an image is on a node is asked of its runtime (CRI ListImages), and what was fetched is counted in the registry's log (blob GETs), never in our own status. The scenarios are in [test/e2e](../test/e2e); ` + "`sudo make e2e-full RUN=Name`" + ` runs one. Installing, upgrading and removing have scenarios of their own: [e2e-operator.txt](evidence/e2e-operator.txt).
 `
 
 func page(commit string, faults []lab.Fault) string {

@@ -80,11 +80,12 @@ func (w *world) writes(namespace string, from, to time.Time) (others []write, le
 
 // nudge has the operator look at everything again, until the context ends: an
 // annotation that means nothing changes on the KubeFledged and on what it
-// installed. It does in minutes what periods of hours would.
+// installed. It does in minutes what periods of hours would. A Deployment is left
+// alone: other annotations are a new generation to Kubernetes, which begins to roll.
 func (w *world) nudge(ctx context.Context, period time.Duration) (times int) {
 	objects := map[string]schema.GroupVersionKind{
 		"kubefledged":      v1alpha2.GroupVersion.WithKind(v1alpha2.KindKubeFledged),
-		lab.ControllerName: appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		lab.ControllerName: corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 		webhookName:        corev1.SchemeGroupVersion.WithKind("Service"),
 	}
 	for {
