@@ -119,7 +119,7 @@ func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.J
 		return wait, nil
 	}
 	ask := Ask{
-		Job: key, Beside: namespacedName(spec.Beside), Node: seen.input.Node.Name,
+		Job: key, Beside: namespacedNames(spec.Beside), Node: seen.input.Node.Name,
 		Kind: spec.Kind, Images: imagesOf(spec),
 	}
 	if !r.pacer.Take(ask, seen.input.Now) {
@@ -188,10 +188,13 @@ func imagesOf(spec *plan.JobSpec) []string {
 	return images
 }
 
-// namespacedName parses "namespace/name".
-func namespacedName(s string) types.NamespacedName {
-	namespace, name, _ := strings.Cut(s, "/")
-	return types.NamespacedName{Namespace: namespace, Name: name}
+// namespacedNames parses each "namespace/name".
+func namespacedNames(list []string) []types.NamespacedName {
+	names := make([]types.NamespacedName, len(list))
+	for i := range list {
+		names[i].Namespace, names[i].Name, _ = strings.Cut(list[i], "/")
+	}
+	return names
 }
 
 // existing deals with a Job of the name we chose: ours from a moment ago, or

@@ -28,7 +28,7 @@ import (
 type Pacer struct {
 	// most is the cap on unfinished Jobs in the cluster, 0 for none.
 	most int
-	// perNode is how many pull Jobs a node may have beside a slow one.
+	// perNode is how many pull Jobs a node may have beside those of Ask.Beside.
 	perNode int
 	// perRegistry is the cap on unfinished Jobs of one registry, 0 for none.
 	perRegistry int
@@ -65,8 +65,9 @@ type slot struct {
 type Ask struct {
 	// Job is its name.
 	Job types.NamespacedName
-	// Beside is the Job left to a slow image that it may run beside; empty for none.
-	Beside types.NamespacedName
+	// Beside are the Jobs that it may run beside: one left to a slow image, and
+	// those that only end.
+	Beside []types.NamespacedName
 	// Node is the name of its node.
 	Node string
 	// Kind of the Job; empty means a pull.
@@ -122,7 +123,7 @@ func (p *Pacer) occupied(a *Ask) bool {
 		case s.node != a.Node:
 		case s.alone || alone(a.Kind):
 			return true
-		case key != a.Beside:
+		case !slices.Contains(a.Beside, key):
 			pulls++
 		}
 	}

@@ -19,14 +19,14 @@ type turn struct {
 	// hint is true when the node has not asked for a Job but for a registry:
 	// what else it has to do goes on meanwhile.
 	hint bool
-	// beside is true when a slow Job of the node may go on beside the Job.
-	beside bool
+	// beside is the number of Jobs of the node that may go on beside the Job.
+	beside int
 	// granted is when the turn came.
 	granted time.Time
 }
 
 func turnOf(a *Ask) turn {
-	return turn{node: a.Node, hosts: hostsOf(a.Kind, a.Images), beside: a.Beside.Name != ""}
+	return turn{node: a.Node, hosts: hostsOf(a.Kind, a.Images), beside: len(a.Beside)}
 }
 
 // same tells whether two turns are one place in the queue: a node has one for
@@ -45,7 +45,10 @@ func (p *Pacer) RegistryOpen(host, node string, slow bool, now time.Time) time.T
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := turn{node: node, hosts: []string{host}, hint: true, beside: slow}
+	t := turn{node: node, hosts: []string{host}, hint: true}
+	if slow {
+		t.beside = 1
+	}
 	ours := func(g turn) bool { return g.node == node && slices.Contains(g.hosts, host) }
 	if !p.limited(host) || slices.ContainsFunc(p.granted, ours) {
 		return time.Time{}
@@ -221,11 +224,7 @@ func (u *usage) fullHosts(hosts []string) bool {
 
 // busy tells whether the node of a turn could not create its Job now.
 func (u *usage) busy(t turn) bool {
-	room := u.pacer.perNode
-	if t.beside {
-		room++
-	}
-	return u.alone[t.node] || u.nodes[t.node] >= room
+	return u.alone[t.node] || u.nodes[t.node] >= u.pacer.perNode+t.beside
 }
 
 func subset(some, all []string) bool {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
@@ -86,11 +87,20 @@ func TestKindsOnOneNode(t *testing.T) {
 	}
 }
 
+// A Job may run beside several that only end, and no other.
+func TestPullsBesideSeveral(t *testing.T) {
+	p, _ := openPacer(t, 0)
+	taken(t, p, Ask{Job: key("slow"), Node: "n1"}, true)
+	taken(t, p, Ask{Job: key("spent"), Node: "n1", Beside: []types.NamespacedName{key("slow")}}, true)
+	taken(t, p, Ask{Job: key("p"), Node: "n1", Beside: []types.NamespacedName{key("slow")}}, false)
+	taken(t, p, Ask{Job: key("p"), Node: "n1", Beside: []types.NamespacedName{key("slow"), key("spent")}}, true)
+}
+
 func TestRemovalIsNotBesideASlowPull(t *testing.T) {
 	p, _ := openPacer(t, 0)
 	taken(t, p, from("n1", "slow", hub), true)
-	taken(t, p, Ask{Job: key("r"), Beside: key("slow"), Node: "n1", Kind: plan.JobRemove}, false)
-	taken(t, p, Ask{Job: key("p"), Beside: key("slow"), Node: "n1", Kind: plan.JobPull}, true)
+	taken(t, p, Ask{Job: key("r"), Beside: []types.NamespacedName{key("slow")}, Node: "n1", Kind: plan.JobRemove}, false)
+	taken(t, p, Ask{Job: key("p"), Beside: []types.NamespacedName{key("slow")}, Node: "n1", Kind: plan.JobPull}, true)
 }
 
 func TestPullsPerNode(t *testing.T) {
@@ -100,7 +110,7 @@ func TestPullsPerNode(t *testing.T) {
 		taken(t, p, from("n1", fmt.Sprintf("j%d", i), hub), want)
 	}
 	a := from("n1", "beside", hub)
-	a.Beside = key("j0")
+	a.Beside = []types.NamespacedName{key("j0")}
 	taken(t, p, a, true)
 }
 

@@ -38,7 +38,11 @@ func key(name string) types.NamespacedName {
 
 // reserve takes a slot for a pull Job.
 func reserve(p *Pacer, job, beside types.NamespacedName, node string, now time.Time) bool {
-	return p.Take(Ask{Job: job, Beside: beside, Node: node}, now)
+	ask := Ask{Job: job, Node: node}
+	if beside != none {
+		ask.Beside = append(ask.Beside, beside)
+	}
+	return p.Take(ask, now)
 }
 
 // openPacer returns a Pacer that has counted the existing Jobs, and the nodes

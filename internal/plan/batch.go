@@ -70,8 +70,12 @@ func (d *nodePlan) nextJob() {
 		return
 	}
 	batch := d.pick(due)
-	if len(batch) == 0 || batch[0].class == verify && d.pulls > 0 {
+	if len(batch) == 0 || batch[0].class == verify && !d.deserted() {
 		return // a verification runs alone
+	}
+	if wait := d.pace(len(batch)); wait > 0 {
+		d.lookAgain(wait)
+		return
 	}
 	d.create(batch)
 }
@@ -86,8 +90,8 @@ func (d *nodePlan) create(batch []candidate) {
 		spec.Kind, spec.Deadline = JobVerify, verifyDeadline
 	}
 	spec.Together = d.together(batch)
-	if d.slowJob != nil {
-		spec.Beside = d.slowJob.Namespace + "/" + d.slowJob.Name
+	for _, j := range d.besides() {
+		spec.Beside = append(spec.Beside, j.Namespace+"/"+j.Name)
 	}
 	for _, c := range batch {
 		spec.Images = append(spec.Images, *c.want)
@@ -262,7 +266,18 @@ func (d *nodePlan) pick(due []candidate) []candidate {
 	})
 	batch := groups[first]
 	slices.SortStableFunc(batch, func(a, b candidate) int { return cmp.Compare(a.size, b.size) })
-	return batch[:min(len(batch), d.limit(first.class, first.identity))]
+	most := d.limit(first.class, first.identity)
+	if first.class != verify {
+		most = min(most, d.share(len(batch)))
+	}
+	return batch[:min(len(batch), most)]
+}
+
+// share returns how many of n images the next Job gets where the kubelet pulls
+// for several Jobs at once: as many as each of those that still fit.
+func (d *nodePlan) share(n int) int {
+	jobs := max(1, d.in.Options.PullsPerNode) - d.pulls
+	return (n + jobs - 1) / jobs
 }
 
 // together tells whether one container may stand for the whole batch: a node

@@ -75,7 +75,9 @@ type nodePlan struct {
 	pulls int
 	alone bool
 	// slowJob is the Job that was left to its slow image and still runs.
-	slowJob  *Job
+	slowJob *Job
+	// spent are the pull Jobs that have brought all their images and still end.
+	spent    []*Job
 	creating bool
 }
 

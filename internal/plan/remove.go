@@ -132,7 +132,7 @@ func (d *nodePlan) nextRemoval(newcomers bool) bool {
 	case d.slowJob != nil:
 		d.notef("a removal waits for Job %d", d.slowJob.Sequence)
 		return false
-	case d.pulls == 0: // else they end first, and no other begins
+	case d.deserted(): // else they end first, and no other begins
 		d.createRemoval(slices.Concat(due, along))
 	}
 	return true

@@ -24,10 +24,9 @@ func (d *nodePlan) settleJobs() {
 			busy = false
 		case !isRecorded(&d.in.Record.NodeCacheStatus, j.Sequence):
 			d.judge(j)
-		case d.ending(j):
 		default:
-			busy = j.PodRunning || j.podUnseen()
-			if !d.retained(j) {
+			busy = !d.spend(j) && (j.PodRunning || j.podUnseen())
+			if !d.ending(j) && !d.retained(j) {
 				d.deleteJob(j, "its outcome is recorded")
 			}
 		}
@@ -66,6 +65,33 @@ func (d *nodePlan) occupy(j *Job) {
 	} else {
 		d.alone = true
 	}
+}
+
+// spend notes a recorded Job that has brought all its images, and tells whether
+// it is one. Its kubelet has nothing left to pull for it: all pulls of a pod end
+// before its containers start. Its pod takes another two seconds to end, which
+// the next pull Job does not wait for; what runs alone does.
+func (d *nodePlan) spend(j *Job) bool {
+	brought := j.Kind != JobVerify && j.Kind != JobRemove && !j.Gone && !j.podUnseen() &&
+		!slices.ContainsFunc(j.Attempt.Images, func(i outcome.Image) bool { return i.Kind != outcome.Pulled })
+	if brought && !j.Finished {
+		d.lookAgain(pollInterval)
+		d.spent = append(d.spent, j)
+	}
+	return brought
+}
+
+// deserted tells whether nothing of ours is left on the node but what has ended.
+func (d *nodePlan) deserted() bool {
+	return d.pulls == 0 && !slices.ContainsFunc(d.spent, func(j *Job) bool { return j.PodRunning })
+}
+
+// besides returns the Jobs that a pull Job may run beside.
+func (d *nodePlan) besides() []*Job {
+	if d.slowJob == nil {
+		return d.spent
+	}
+	return append([]*Job{d.slowJob}, d.spent...)
 }
 
 // isRecorded tells whether the outcome of the Job with this number is in the record.

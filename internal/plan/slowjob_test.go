@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestOthersGoOnBesideASlowJob(t *testing.T) {
 	if diff := cmp.Diff([]string{"first"}, d.created()); diff != "" {
 		t.Errorf("what has arrived goes first:\n%s", diff)
 	}
-	if spec := d.Actions[0].(CreateJob).Spec; spec.Sequence != 2 || spec.Beside != "default/c-1" {
+	if spec := d.Actions[0].(CreateJob).Spec; spec.Sequence != 2 || !slices.Equal(spec.Beside, []string{"default/c-1"}) {
 		t.Errorf("sequence %d, beside %q", spec.Sequence, spec.Beside)
 	}
 	in := aside(time.Minute)

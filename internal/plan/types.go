@@ -182,9 +182,9 @@ type JobSpec struct {
 	Identity     string
 	Images       []Want
 	Deadline     time.Duration
-	// Beside is "namespace/name" of the Job of a slow image that goes on while
-	// this one runs; empty when there is none.
-	Beside string
+	// Beside are "namespace/name" of the Jobs that this one may run beside: that
+	// of a slow image, and those that have brought all their images.
+	Beside []string
 	// Keep are references that a removal must not touch: all that anybody
 	// wants or holds on the node.
 	Keep []string

@@ -41,7 +41,7 @@ type slot struct {
 func newPacer(p *process) *pacer { return &pacer{process: p, slots: map[string]slot{}} }
 
 // reserve takes a slot for a Job before it is created.
-func (p *pacer) reserve(j *job, beside string) bool {
+func (p *pacer) reserve(j *job, beside []string) bool {
 	if p.busy(j, beside) {
 		return false
 	}
@@ -59,11 +59,11 @@ func (p *pacer) reserve(j *job, beside string) bool {
 
 // busy tells whether a Job of the node has a slot that this one may not run
 // beside: pulls run beside each other, as many as may, and the rest alone.
-func (p *pacer) busy(j *job, beside string) bool {
+func (p *pacer) busy(j *job, beside []string) bool {
 	pulls := 0
 	for name, s := range p.slots {
 		switch {
-		case s.node != j.node || name == beside && name != j.key():
+		case s.node != j.node || slices.Contains(beside, name) && name != j.key() && !s.alone && j.work == plan.JobPull:
 		case name == j.key(), s.alone, j.work != plan.JobPull:
 			return true
 		default:

@@ -109,8 +109,20 @@ func (p *promises) setAside(j *job) bool {
 	return !ok || r.status.NodeUID == j.nodeUID && r.status.SlowJob == j.sequence
 }
 
-// jobsAreFew: never more unfinished Jobs than the cap, and one on a node, but
-// for one that is left to its slow image.
+// spent tells whether a Job has shown that all its images are there: its
+// kubelet pulls nothing more for it.
+func (p *promises) spent(j *job) bool {
+	for _, o := range p.world.api.objects[pods] {
+		if made := o.(*pod); made.job.uid == j.uid && len(made.shown) > 0 {
+			return !slices.ContainsFunc(made.shown, func(i outcome.Image) bool { return i.Kind != outcome.Pulled })
+		}
+	}
+	return false
+}
+
+// jobsAreFew: never more unfinished Jobs than the cap, and one on a node that
+// still pulls, but for one that is left to its slow image. Beside what verifies
+// or removes there is none of any kind.
 func (p *promises) jobsAreFew(made *job) {
 	unfinished, pulls := 0, 0
 	for _, o := range p.world.api.objects[jobs] {
@@ -120,6 +132,9 @@ func (p *promises) jobsAreFew(made *job) {
 		}
 		unfinished++
 		if j == made || j.nodeUID != made.nodeUID || j.deleting || p.setAside(j) {
+			continue
+		}
+		if j.work == plan.JobPull && made.work == plan.JobPull && p.spent(j) {
 			continue
 		}
 		if pulls++; pulls >= max(1, p.world.settings.pulls) || j.work != plan.JobPull || made.work != plan.JobPull {
