@@ -211,9 +211,13 @@ func (d *nodePlan) hold(key Key, j *Job) {
 	if rec == nil {
 		return
 	}
-	if id := d.ledger.claimOf(cache).ID; !slices.Contains(rec.Claims, id) {
-		rec.Claims = append(rec.Claims, id)
+	claim := d.ledger.claimOf(cache)
+	if !slices.Contains(rec.Claims, claim.ID) {
+		rec.Claims = append(rec.Claims, claim.ID)
 		d.ledger.changed = true
+	}
+	if j.Selectors == cache.Selectors {
+		claim.Selectors = cache.Selectors // it may be of before an edit, when the node was selected by others
 	}
 	if edited := j.Selectors != cache.Selectors; edited && !cache.Deleting && len(rec.Claims) == 1 {
 		d.condemn(rec, rec.Claims) // the claim knows the selectors of now only

@@ -3,6 +3,8 @@ package plan
 import (
 	"testing"
 	"time"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 )
 
 func TestRelabeledNodeKeepsItsImagesForAWhile(t *testing.T) {
@@ -59,5 +61,23 @@ func TestEditOfTheSelectorInMidPull(t *testing.T) {
 		if got := statesOf(&l.in.Record.NodeCacheStatus)["x"]; got != "Deferred " {
 			t.Errorf("%s, relabeled: x is %q", name, got)
 		}
+	}
+}
+
+// A claim may hold the selectors of before an edit, for an image that is still
+// to be removed. What a Job brings that was made since is not of that time.
+func TestRelabelingInMidPullAfterAnEdit(t *testing.T) {
+	c := cache("c", "x").with(func(c *Cache) { c.Generation, c.Selectors = 2, "s2" })
+	c.Lists[0].Selects = pool("b")
+	old := cached("y")
+	old.State = v1alpha2.ImageStateRemoving
+	l := newLife(t, record(old).claimed(2, c), c)
+	l.in.Record.Claims[0].Selectors = "s1"
+	j := jobFor(c, time.Second, "x")
+	j.Selectors = "s2"
+	l.in.Jobs = []Job{j}
+	l.wantJob(l.step(0))
+	if got := statesOf(&l.in.Record.NodeCacheStatus)["x"]; got != "Deferred " {
+		t.Errorf("x is %q", got)
 	}
 }

@@ -119,6 +119,14 @@ func (t *truth) cacheOn(n *node, old, now *cache) {
 			}
 		}
 	}
+	if now != nil {
+		return
+	}
+	for image, holds := range t.holds[n.uid] { // what an edit has ended before, too
+		if holds[uid] != nil {
+			t.imageOn(n, image, uid, old, now)
+		}
+	}
 }
 
 func (t *truth) imageOn(n *node, image string, uid types.UID, old, now *cache) {
