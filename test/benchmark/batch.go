@@ -70,6 +70,8 @@ Written by ` + "`make benchmark`" + `. Medians of %d rounds; in each round every
 |---|---|---|---|---|---|---|---|
 %s
 %s
+
+What follows for ` + "`--images-per-job=auto`" + `, which takes ten: one or three images a Job pay for a Job, its pod and their end each time. With 25 and 50 the kubelet fails what is beyond its burst (` + "`pull QPS exceeded`" + `), which then takes another Job, and nothing is known before the last pull of a Job has ended. Around ten all are cached first, the first ones are known within two seconds, and an image that is missing or slow holds up nine others. Where one is missing the kubelet names only the first that failed, so its Job is followed by one with a container for each image.
 `
 
 func (b *bench) batchPage(ctx context.Context, count int, good, absent, late []*way) (string, error) {
