@@ -252,7 +252,6 @@ evidence: ## Run e2e-full and write its figures to docs/evidence and docs/reliab
 	@mv bin/reliability.md docs/reliability.md
 	@echo "wrote $(EVIDENCE) and docs/reliability.md"; test ! -e bin/e2e-full.failed
 
-<<<<<<< HEAD
 OPERATOR_EVIDENCE := docs/evidence/e2e-operator.txt
 
 .PHONY: evidence-operator
@@ -262,7 +261,7 @@ evidence-operator: ## Run e2e-operator-full and write its figures to docs/eviden
 	@go run ./test/reliability -text "make e2e-operator-full at $(COMMIT), $$(nproc) cores, Linux $$(uname -r)" \
 	  < $(OPERATOR_REPORT) > bin/e2e-operator.txt
 	@mv bin/e2e-operator.txt $(OPERATOR_EVIDENCE); echo "wrote $(OPERATOR_EVIDENCE)"; test ! -e bin/e2e-operator.failed
-=======
+
 .PHONY: evidence-olm
 evidence-olm: ## Run e2e-olm and write its figures and those of scorecard to docs/evidence.
 	@mkdir -p bin; rm -f bin/e2e-olm.failed
@@ -273,7 +272,6 @@ evidence-olm: ## Run e2e-olm and write its figures and those of scorecard to doc
 	@grep -E '^ *(--- |ok|FAIL)|_test.go:[0-9]+: ' bin/e2e-olm.log | cut -c1-200 >> docs/evidence/e2e-olm.txt
 	@cat bin/scorecard.txt >> docs/evidence/scorecard.txt
 	@echo "wrote docs/evidence/e2e-olm.txt and scorecard.txt"; test ! -e bin/e2e-olm.failed
->>>>>>> c628f1d (Install and upgrade the operator with a real OLM)
 
 .PHONY: demo
 demo: $(LOCALCLUSTER) build-$(HOST_ARCH) ## Show the product at work in a local cluster (root on Linux); KEEP=1 leaves it installed.
