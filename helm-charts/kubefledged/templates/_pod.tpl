@@ -69,6 +69,9 @@ livenessProbe:
     port: health
   initialDelaySeconds: 10
   periodSeconds: 20
+  # A program that waits for a busy processor is not a dead one.
+  timeoutSeconds: 5
+  failureThreshold: 6
 readinessProbe:
   httpGet:
     path: /readyz
