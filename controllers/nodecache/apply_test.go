@@ -92,7 +92,7 @@ func removing(s *server) (*Reconciler, *observed) {
 	r := &Reconciler{Client: s, Reader: s, Caches: &observe.Caches{}, Options: Options{Jobs: jobs.Options{
 		HelperImage: "helper:1", RemovalNamespace: "kube-fledged-node",
 	}}}
-	r.events.reader = s
+	r.events = newEventReader(s)
 	r.pacer = NewPacer(0, s, func(string) {})
 	r.pacer.open = true
 	return r, &observed{cache: s.record, input: plan.NodeInput{

@@ -3,30 +3,22 @@ package nodecache
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/jobs"
 	"github.com/kubefledged/kubefledged-operator/internal/observe"
-	"github.com/kubefledged/kubefledged-operator/internal/outcome"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 )
 
 // IndexNode is the informer index of our Jobs and pods by the name of their node.
 const IndexNode = "kubefledged.io/node"
-
-// eventsAge is how long the events of one object are trusted before they are
-// read again: they are hints, and each read scans the namespace's events.
-const eventsAge = 10 * time.Second
 
 // observed is one node as one reconcile saw it.
 type observed struct {
@@ -128,63 +120,6 @@ func (o *observed) setAside(view observe.JobView) {
 	if view.Job != nil {
 		o.damaged = append(o.damaged, view.Job)
 	}
-}
-
-// eventReader reads the events of single objects, past the informer cache:
-// watching every event of the cluster for the few that matter would cost more.
-type eventReader struct {
-	reader client.Reader
-
-	mu   sync.Mutex
-	memo map[types.UID]readEvents
-}
-
-type readEvents struct {
-	at     time.Time
-	events []outcome.Event
-}
-
-// add puts the events of the Job's pod, or of the Job, into view. Failing to
-// read them is logged and not an error: they are hints.
-func (e *eventReader) add(ctx context.Context, view *observe.JobView) {
-	uid, namespace := view.EventSource()
-	if known, ok := e.recent(uid); ok {
-		view.Events, view.EventsRead = known, true
-		return
-	}
-	var list corev1.EventList
-	err := e.reader.List(ctx, &list, client.InNamespace(namespace),
-		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("involvedObject.uid", string(uid))})
-	if err != nil {
-		log.FromContext(ctx).Error(err, "cannot read events", "namespace", namespace, "uid", uid)
-		return
-	}
-	for i := range list.Items {
-		view.Events = append(view.Events, observe.Event(&list.Items[i]))
-	}
-	view.EventsRead = true
-	e.remember(uid, view.Events)
-}
-
-func (e *eventReader) recent(uid types.UID) ([]outcome.Event, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	known, ok := e.memo[uid]
-	return known.events, ok && clock.Since(known.at) < eventsAge
-}
-
-func (e *eventReader) remember(uid types.UID, events []outcome.Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.memo == nil {
-		e.memo = map[types.UID]readEvents{}
-	}
-	for known, read := range e.memo {
-		if clock.Since(read.at) > eventsAge {
-			delete(e.memo, known)
-		}
-	}
-	e.memo[uid] = readEvents{at: clock.Now(), events: events}
 }
 
 // nodeOf is the index function of IndexNode.

@@ -59,7 +59,7 @@ type Reconciler struct {
 	Options Options
 
 	pacer     *Pacer
-	events    eventReader
+	events    *eventReader
 	sizes     observe.Sizes
 	calledOff pause
 }

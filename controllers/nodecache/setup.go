@@ -41,7 +41,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager) err
 		}
 	}
 	woken := make(chan event.GenericEvent, wakeBuffer)
-	r.events.reader = r.Reader
+	r.events = newEventReader(r.Reader)
 	r.pacer = NewPacer(r.Options.JobsMaxSurge, r.Reader, func(node string) { wake(woken, node) })
 	registries := NewRegistries()
 	r.pacer.Limit(r.Options.PullsPerNode, r.Options.JobsPerRegistry, registries)

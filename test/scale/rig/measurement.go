@@ -33,17 +33,19 @@ func (m *Measurement) Do(ctx context.Context, out io.Writer) (err error) {
 	if err := r.Up(ctx); err != nil {
 		return err
 	}
-	result, err := r.Run(ctx)
+	result, err := r.Run(ctx, m.write)
 	if err != nil {
 		return fmt.Errorf("%w (the files of the run are in %s)", err, r.work)
 	}
 	report.Print(out, result)
-	if m.Directory != "" {
-		if err := report.Write(m.Directory, result); err != nil {
-			return err
-		}
-	}
 	return m.check(result)
+}
+
+func (m *Measurement) write(result *report.Result) error {
+	if m.Directory == "" {
+		return nil
+	}
+	return report.Write(m.Directory, result)
 }
 
 func (m *Measurement) check(result *report.Result) error {

@@ -57,7 +57,7 @@ func (r *Rig) addNodes(ctx context.Context, from, to int) error {
 	if err != nil {
 		return err
 	}
-	return wait(ctx, 1e9, func(ctx context.Context) (bool, error) {
+	return r.wait(ctx, 1e9, func(ctx context.Context) (bool, error) {
 		list, err := r.typed.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 		if err != nil {
 			return false, err

@@ -24,7 +24,7 @@ const quiet = 3 * time.Second
 // settle waits until our Jobs and pods are gone and nothing is written any more
 // but by the nodes. What a kubelet tells of its images comes later.
 func (r *Rig) settle(ctx context.Context) error {
-	err := wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
+	err := r.wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
 		pods, err := r.typed.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1, LabelSelector: ours})
 		if err != nil || len(pods.Items) > 0 {
 			return false, err
@@ -61,7 +61,7 @@ func (r *Rig) byHand(ctx context.Context, f *report.Floor) error {
 	if err != nil {
 		return err
 	}
-	err = wait(ctx, 250*time.Millisecond, func(ctx context.Context) (bool, error) {
+	err = r.wait(ctx, 250*time.Millisecond, func(ctx context.Context) (bool, error) {
 		list, err := jobs.List(ctx, metav1.ListOptions{LabelSelector: "by=hand"})
 		if err != nil {
 			return false, err
@@ -83,7 +83,7 @@ func (r *Rig) byHand(ctx context.Context, f *report.Floor) error {
 	if err != nil {
 		return err
 	}
-	return wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
+	return r.wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
 		pods, err := r.typed.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: 1})
 		return err == nil && len(pods.Items) == 0, err
 	})
@@ -110,7 +110,7 @@ func succeeded(ic *v1alpha2.ImageCache) bool {
 }
 
 func (r *Rig) await(ctx context.Context, name string, done func(*v1alpha2.ImageCache) bool) error {
-	return wait(ctx, 500*time.Millisecond, func(ctx context.Context) (bool, error) {
+	return r.wait(ctx, 500*time.Millisecond, func(ctx context.Context) (bool, error) {
 		var ic v1alpha2.ImageCache
 		err := r.cluster.API.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &ic)
 		return err == nil && done(&ic), err
@@ -205,7 +205,7 @@ func (r *Rig) leave(ctx context.Context, from, to int) error {
 			return err
 		}
 	}
-	return wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
+	return r.wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
 		var records v1alpha2.NodeCacheList
 		err := r.cluster.API.List(ctx, &records, client.Limit(0))
 		return err == nil && len(records.Items) <= from, err
@@ -235,7 +235,7 @@ func (r *Rig) full(ctx context.Context) (bool, error) {
 
 // reported waits until the last node has told of its images.
 func (r *Rig) reported(ctx context.Context) error {
-	return wait(ctx, 2*time.Second, func(ctx context.Context) (bool, error) {
+	return r.wait(ctx, 2*time.Second, func(ctx context.Context) (bool, error) {
 		list, err := r.typed.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 		if err != nil {
 			return false, err

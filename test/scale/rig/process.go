@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,7 @@ import (
 type process struct {
 	command *exec.Cmd
 	ended   chan error
+	over    atomic.Bool
 }
 
 // start starts a program, which dies with the rig. nsenter replaces itself by
@@ -32,7 +34,11 @@ func start(command []string, log string) (*process, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
-	go func() { p.ended <- p.command.Wait() }()
+	go func() {
+		err := p.command.Wait()
+		p.over.Store(true)
+		p.ended <- err
+	}()
 	return p, nil
 }
 

@@ -20,16 +20,20 @@ const (
 	second = "same-images"
 )
 
-// Run does everything in order and returns what was measured.
-func (r *Rig) Run(ctx context.Context) (*report.Result, error) {
+// Run does everything in order and returns what was measured. What is known
+// after each part goes to keep, too: a run takes long.
+func (r *Rig) Run(ctx context.Context, keep func(*report.Result) error) (*report.Result, error) {
 	result := &report.Result{
 		Nodes: r.Nodes, Images: r.Images, Pairs: r.Nodes * r.Images, JobControllerQPS: r.JobControllerQPS,
 		Machine: machine(), Commit: commit(ctx, r.Root()), Date: clock.Now().UTC().Format(time.DateOnly),
 	}
 	for _, part := range []func(context.Context, *report.Result) error{
-		r.floor, r.create, r.refreshes, r.changes, r.newNodes, r.restarts, r.idle, r.purges, r.objects,
+		r.floor, r.create, r.refreshes, r.newNodes, r.restarts, r.idle, r.changes, r.purges,
 	} {
 		if err := part(ctx, result); err != nil {
+			return result, err
+		}
+		if err := keep(result); err != nil {
 			return result, err
 		}
 	}
@@ -67,7 +71,11 @@ func (r *Rig) create(ctx context.Context, result *report.Result) error {
 		return err
 	}
 	used, err := r.controller.usage()
-	result.CreatePeakMemory = used.Peak
+	if err != nil {
+		return err
+	}
+	result.CreatePeakMemory, result.PeakMemory = used.Peak, used.Peak
+	result.NodeCacheBytes, result.ImageCacheBytes, err = r.sizes(ctx)
 	return err
 }
 
@@ -242,19 +250,11 @@ func (r *Rig) idle(ctx context.Context, result *report.Result) error {
 	return nil
 }
 
-// objects measures the largest objects, before anything is purged.
-func (r *Rig) objects(ctx context.Context, result *report.Result) error {
-	used, err := r.controller.usage()
-	result.PeakMemory = max(result.PeakMemory, used.Peak)
-	return err
-}
-
 // purges measures the removal of everything. The second ImageCache goes first:
 // what anybody wants stays.
 func (r *Rig) purges(ctx context.Context, result *report.Result) error {
-	var err error
-	if result.NodeCacheBytes, result.ImageCacheBytes, err = r.sizes(ctx); err != nil || r.Short {
-		return err
+	if r.Short {
+		return nil
 	}
 	if err := r.cluster.API.Delete(ctx, newCache(second, nil)); err != nil {
 		return err
@@ -262,12 +262,18 @@ func (r *Rig) purges(ctx context.Context, result *report.Result) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	return r.one(ctx, result, "purge", func(ctx context.Context) error {
+	err := r.one(ctx, result, "purge", func(ctx context.Context) error {
 		if err := r.ask(ctx, first, v1alpha2.AnnotationPurge); err != nil {
 			return err
 		}
 		return r.settle(ctx)
 	})
+	if err != nil {
+		return err
+	}
+	used, err := r.controller.usage()
+	result.PeakMemory = max(result.PeakMemory, used.Peak)
+	return err
 }
 
 // machine names what this ran on.

@@ -269,12 +269,18 @@ func (r *Rig) startController(ctx context.Context) error {
 	return err
 }
 
-// wait polls until look is done, without a limit but ctx's.
-func wait(ctx context.Context, every time.Duration, look func(context.Context) (bool, error)) error {
+// wait polls until look is done, without a limit but ctx's, or until a program
+// of the rig has ended.
+func (r *Rig) wait(ctx context.Context, every time.Duration, look func(context.Context) (bool, error)) error {
 	for {
 		done, err := look(ctx)
 		if done || err != nil {
 			return err
+		}
+		for _, p := range []*process{r.controller, r.kubelets} {
+			if p != nil && p.over.Load() {
+				return fmt.Errorf("%s has ended: its words are in %s", p.command.Path, r.work)
+			}
 		}
 		select {
 		case <-ctx.Done():
