@@ -42,7 +42,7 @@ func (r *Result) Size() string { return fmt.Sprintf("%dx%d", r.Nodes, r.Images) 
 func (r *Result) Figures() map[string]float64 {
 	figures := map[string]float64{
 		"seconds":                 r.Seconds,
-		"secondsToFloor":          r.Seconds / r.Floor.Seconds,
+		"secondsToFloor":          r.Seconds / float64(r.Pairs) / (r.Floor.Seconds / float64(r.Floor.Pairs)),
 		"floorWritesPerPair":      float64(r.Floor.Tally.Writes()) / float64(r.Floor.Pairs),
 		"createPeakMemoryMiB":     float64(r.CreatePeakMemory) / (1 << 20),
 		"peakMemoryMiB":           float64(r.PeakMemory) / (1 << 20),
@@ -52,6 +52,7 @@ func (r *Result) Figures() map[string]float64 {
 		"readyToJobP50Seconds":    r.Started.P50,
 		"readyToJobP99Seconds":    r.Started.P99,
 		"readyToCachedP99Seconds": r.Cached.P99,
+		"controllerEnded":         float64(r.ControllerEnded),
 		"newNodesMeasured":        float64(r.Started.Count),
 	}
 	if create := r.Operation("create"); create != nil {

@@ -81,6 +81,7 @@ func rows() []row {
 		{"Job controller's requests per second", func(r *Result) string { return fmt.Sprint(r.JobControllerQPS) }},
 		{"from apply to Succeeded", figure("seconds", "%.0f s")},
 		{"100 Jobs by hand, 1,000 pairs", func(r *Result) string { return fmt.Sprintf("%.0f s", r.Floor.Seconds) }},
+		{"time per pair, in times of that by hand", figure("secondsToFloor", "%.2f")},
 		{"pairs a second, against those by hand", func(r *Result) string {
 			return fmt.Sprintf("%.0f / %.0f", float64(r.Pairs)/r.Seconds, float64(r.Floor.Pairs)/r.Floor.Seconds)
 		}},
@@ -92,6 +93,7 @@ func rows() []row {
 		{"controller: CPU when idle", figure("idleCPUPercent", "%.2f %% of a core")},
 		{"new node: Ready to its Job, p50 / p99", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f s", r.Started.P50, r.Started.P99) }},
 		{"new node: Ready to all cached, p50 / p99", func(r *Result) string { return fmt.Sprintf("%.1f / %.1f s", r.Cached.P50, r.Cached.P99) }},
+		{"controller ended, its lease lost to a busy API server", figure("controllerEnded", "%.0f times")},
 		{"largest NodeCache / ImageCache", func(r *Result) string { return fmt.Sprintf("%d / %d bytes", r.NodeCacheBytes, r.ImageCacheBytes) }},
 	}
 }

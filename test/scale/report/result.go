@@ -34,6 +34,9 @@ type Result struct {
 	// NodeCacheBytes and ImageCacheBytes are the largest objects.
 	NodeCacheBytes  int `json:"nodeCacheBytes"`
 	ImageCacheBytes int `json:"imageCacheBytes"`
+	// ControllerEnded is how often the controller ended by itself, because the
+	// API server was too busy to renew its lease, and was started again.
+	ControllerEnded int `json:"controllerEnded"`
 	// IdleCPU is the controller's share of one core with nothing to do, in
 	// percent, over IdleSeconds.
 	IdleCPU     float64 `json:"idleCPU"`

@@ -3,7 +3,6 @@ package rig
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -35,7 +34,7 @@ func (m *Measurement) Do(ctx context.Context, out io.Writer) (err error) {
 	}
 	result, err := r.Run(ctx, m.write)
 	if err != nil {
-		return fmt.Errorf("%w (the files of the run are in %s)", err, r.work)
+		return err
 	}
 	report.Print(out, result)
 	return m.check(result)

@@ -250,5 +250,5 @@ func (r *Rig) reported(ctx context.Context) error {
 }
 
 func tells(node *corev1.Node, images int) bool {
-	return len(node.Status.Images) >= min(images, 50)
+	return len(node.Status.Images) >= min(images+1, 50) // more than by hand
 }

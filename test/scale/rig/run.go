@@ -33,6 +33,7 @@ func (r *Rig) Run(ctx context.Context, keep func(*report.Result) error) (*report
 		if err := part(ctx, result); err != nil {
 			return result, err
 		}
+		result.ControllerEnded = r.revived
 		if err := keep(result); err != nil {
 			return result, err
 		}
@@ -94,33 +95,30 @@ func (r *Rig) refreshes(ctx context.Context, result *report.Result) error {
 	if err := r.one(ctx, result, "nodes report their images", r.reported); err != nil {
 		return err
 	}
-	full, err := r.full(ctx)
-	if err != nil {
+	var err error
+	if result.ListFull, err = r.full(ctx); err != nil {
 		return err
 	}
-	list := "list not full"
-	if full {
-		list = "list full"
-	}
-	// Checked for by ranges under one name, whatever the list.
-	result.ListFull = full
 	const interval = 10 * time.Second
+	window := 3 * interval
+	if r.Short {
+		window = interval + interval/2
+	}
 	if err := r.refreshEvery(ctx, first, interval); err != nil {
 		return err
 	}
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	if err := r.one(ctx, result, "automatic refresh", func(ctx context.Context) error { return r.pause(ctx, 3*interval) }); err != nil {
+	if err := r.one(ctx, result, "automatic refresh", func(ctx context.Context) error { return r.pause(ctx, window) }); err != nil {
 		return err
 	}
-	if err := r.refreshEvery(ctx, first, time.Hour); err != nil {
+	if err := r.refreshEvery(ctx, first, time.Hour); err != nil || r.Short {
 		return err
 	}
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	r.say("%s", list)
 	return r.one(ctx, result, "refresh on demand", func(ctx context.Context) error {
 		if err := r.ask(ctx, first, v1alpha2.AnnotationRefresh); err != nil {
 			return err
@@ -131,6 +129,9 @@ func (r *Rig) refreshes(ctx context.Context, result *report.Result) error {
 
 // changes measures an edit and a second ImageCache of the same images.
 func (r *Rig) changes(ctx context.Context, result *report.Result) error {
+	if r.Short {
+		return nil
+	}
 	err := r.one(ctx, result, "edit of one image", func(ctx context.Context) error {
 		if err := r.edit(ctx, first, image(r.Images)); err != nil {
 			return err
@@ -216,7 +217,10 @@ func firstOf(of map[string]time.Time, key string, at time.Time) {
 // restarts measures a controller that was killed with everything cached.
 func (r *Rig) restarts(ctx context.Context, result *report.Result) error {
 	// The lease of the one before has to run out.
-	const look = 40 * time.Second
+	look := 40 * time.Second
+	if r.Short {
+		look = 25 * time.Second
+	}
 	used, err := r.controller.usage()
 	if err != nil {
 		return err
@@ -238,7 +242,7 @@ func (r *Rig) restarts(ctx context.Context, result *report.Result) error {
 func (r *Rig) idle(ctx context.Context, result *report.Result) error {
 	length := 2 * time.Minute
 	if r.Short {
-		length = 20 * time.Second
+		length = 10 * time.Second
 	}
 	op, _, err := r.measure(ctx, "idle", func(ctx context.Context) error { return r.pause(ctx, length) })
 	if err != nil {

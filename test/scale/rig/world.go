@@ -57,6 +57,8 @@ type Rig struct {
 	self, program string
 	// operation is the number of the last user request, so that each has its own.
 	operation int
+	// revived is how often the controller ended by itself.
+	revived int
 }
 
 // New returns a rig that tells out what it does.
@@ -269,18 +271,45 @@ func (r *Rig) startController(ctx context.Context) error {
 	return err
 }
 
-// wait polls until look is done, without a limit but ctx's, or until a program
-// of the rig has ended.
+// revive starts the controller again when it has ended, as a Deployment would:
+// it does when an API server is too busy to renew its lease for ten seconds.
+func (r *Rig) revive(ctx context.Context) error {
+	if r.kubelets.over.Load() {
+		return fmt.Errorf("the kubelets have ended: %s", r.tail("kubelets.log"))
+	}
+	if r.controller == nil || !r.controller.over.Load() {
+		return nil
+	}
+	r.revived++
+	r.say("  the controller has ended and is started again: %s", r.tail("controller.log"))
+	if r.revived > mostRevivals {
+		return errors.New("the controller ends again and again")
+	}
+	return r.startController(ctx)
+}
+
+// mostRevivals is how often that may happen in a run.
+const mostRevivals = 5
+
+// tail returns the last line of a log.
+func (r *Rig) tail(name string) string {
+	content, err := os.ReadFile(filepath.Join(r.work, name))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	return lines[len(lines)-1]
+}
+
+// wait polls until look is done, without a limit but ctx's.
 func (r *Rig) wait(ctx context.Context, every time.Duration, look func(context.Context) (bool, error)) error {
 	for {
 		done, err := look(ctx)
 		if done || err != nil {
 			return err
 		}
-		for _, p := range []*process{r.controller, r.kubelets} {
-			if p != nil && p.over.Load() {
-				return fmt.Errorf("%s has ended: its words are in %s", p.command.Path, r.work)
-			}
+		if err := r.revive(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
