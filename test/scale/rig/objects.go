@@ -133,7 +133,7 @@ func newHandmade(i, node int) *batchv1.Job {
 // the API server sends them.
 func (r *Rig) sizes(ctx context.Context) (node, cache int, err error) {
 	var records v1alpha2.NodeCacheList
-	if err = r.cluster.API.List(ctx, &records); err != nil {
+	if err := r.cluster.API.List(ctx, &records); err != nil {
 		return 0, 0, err
 	}
 	for i := range records.Items {
@@ -144,7 +144,7 @@ func (r *Rig) sizes(ctx context.Context) (node, cache int, err error) {
 		node = max(node, n)
 	}
 	var caches v1alpha2.ImageCacheList
-	if err = r.cluster.API.List(ctx, &caches, client.InNamespace(namespace)); err != nil {
+	if err := r.cluster.API.List(ctx, &caches, client.InNamespace(namespace)); err != nil {
 		return 0, 0, err
 	}
 	for i := range caches.Items {

@@ -16,7 +16,8 @@ import (
 // process is a program of the rig. What it says goes to a file.
 type process struct {
 	command *exec.Cmd
-	ended   chan error
+	// ended is closed when it has.
+	ended chan struct{}
 	over    atomic.Bool
 }
 
@@ -28,16 +29,16 @@ func start(command []string, log string) (*process, error) {
 		return nil, err
 	}
 	defer file.Close()
-	p := &process{command: exec.Command(command[0], command[1:]...), ended: make(chan error, 1)}
+	p := &process{command: exec.Command(command[0], command[1:]...), ended: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = file, file
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
-		err := p.command.Wait()
+		_ = p.command.Wait() // what it was killed by, or its log, tells why
 		p.over.Store(true)
-		p.ended <- err
+		close(p.ended)
 	}()
 	return p, nil
 }

@@ -194,9 +194,9 @@ func (r *Rig) install(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"create", "namespace", lab.Namespace},
 		{"create", "namespace", namespace},
-		{"apply", "--server-side", "-k", filepath.Join(r.cluster.Root, "config/crd")},
-		{"apply", "--server-side", "-k", filepath.Join(r.cluster.Root, "config/rbac")},
-		{"apply", "--server-side", "-k", filepath.Join(r.cluster.Root, "config/removal")},
+		{"apply", "--server-side", "-k", filepath.Join(r.cluster.Root, "config", "crd")},
+		{"apply", "--server-side", "-k", filepath.Join(r.cluster.Root, "config", "rbac")},
+		{"apply", "--server-side", "-k", filepath.Join(r.cluster.Root, "config", "removal")},
 		{"create", "clusterrolebinding", accounts.Kubelets, "--clusterrole=cluster-admin", "--user=" + accounts.Kubelets},
 		// Nothing but our Jobs runs on the simulated nodes.
 		{"delete", "-n", "kube-system", "deployment", "--all"},
