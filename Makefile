@@ -131,12 +131,13 @@ lint: $(GOLANGCI_LINT) ## Run the linters of .golangci.yaml and hack/conventions
 	go test ./hack/conventions || status=1; exit $$status
 
 .PHONY: verify
-verify: $(GOLANGCI_LINT) ## Check that generated files are current, modules tidy, code clean.
-	hack/verify.sh generate manifests
+verify: $(GOLANGCI_LINT) ## Check that generated files are current, modules tidy, code clean, the bundle valid.
+	hack/verify.sh generate manifests operatorhub
 
 .PHONY: tools
-tools: $(GOLANGCI_LINT) ## Compile the tools ahead of their first use.
+tools: $(GOLANGCI_LINT) $(LOCALCLUSTER) ## Compile the tools ahead of their first use.
 	@go build -C hack/tools -o /dev/null tool
+	@$(LOCALCLUSTER) build operator-sdk opm
 
 $(GOLANGCI_LINT):
 	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION), once; two to four minutes."

@@ -6,7 +6,7 @@
 # out and runs this gets the same digests, with the Go version of go.mod's toolchain.
 set -euo pipefail
 version=v$1 file=$2
-if [[ -n $(git status --porcelain) ]]; then
+if [[ -n $(git status --porcelain -- . ":!$file") ]]; then
   echo "release-digests: commit first: the digests are of a commit" >&2
   exit 1
 fi

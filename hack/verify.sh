@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Check that the tree is what `make GENERATORS...` would write, that every module
-# is tidy and that lint is content; end with a list of everything that is not.
+# Check that the tree is what `make GENERATORS...` would write, that the bundle is
+# valid, every module tidy and lint content; end with a list of everything that is not.
 #
 # Files are compared with what they were before the generators ran, not with the
 # last commit: in a clean clone that is the same, and it also serves who has not
@@ -44,6 +44,8 @@ verify_modules() {
 
 echo "=== verify: generated files"
 verify_generated
+echo "=== verify: bundle"
+make bundle-validate || fail "the bundle is not valid: make bundle-validate"
 echo "=== verify: modules"
 verify_modules
 echo "=== verify: formatting"

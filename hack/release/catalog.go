@@ -124,7 +124,7 @@ func runOPM(ctx context.Context, opm string, template []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "template.yaml")
 	if err := os.WriteFile(file, template, 0o600); err != nil {
 		return nil, err
