@@ -18,7 +18,7 @@ type process struct {
 	command *exec.Cmd
 	// ended is closed when it has.
 	ended chan struct{}
-	over    atomic.Bool
+	over  atomic.Bool
 }
 
 // start starts a program, which dies with the rig. nsenter replaces itself by
