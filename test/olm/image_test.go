@@ -54,13 +54,13 @@ func (w *world) removedInTheWrongOrder() {
 		})
 	})
 	w.check(cluster.AwaitController(w.ctx))
-	calls := w.beginAdmission()
-	w.kubectl("patch", "imagecache", "imagecache1", "-n", lab.Namespace, "--type=merge", "-p", `{"spec":{"cacheSpec":[{"images":["`+nginx+`"]}]}}`)
+	w.kubectl("delete", "imagecache", "imagecache1", "-n", lab.Namespace, "--timeout=1m")
 	w.tutorial()
-	calls.end(w)
+	calls := w.beginAdmission()
 
 	w.kubectl("delete", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "--wait=false")
 	time.Sleep(quietTime)
+	calls.end(w)
 	if held := w.kubectl("get", "kubefledgeds", "kubefledged", "-n", lab.Namespace, "-o", "jsonpath={.metadata.deletionTimestamp} {.metadata.finalizers}"); !strings.Contains(held, "charts.helm.kubefledged.io/uninstall") {
 		w.Errorf("the KubeFledged does not wait for an operator: %s", held)
 	}

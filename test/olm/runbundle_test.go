@@ -63,6 +63,5 @@ func (w *world) sdk(target string, variables ...string) string {
 	inside := "SDK_WITH=" + localcluster() + " exec --name=" + cluster.Name + " -- env SSL_CERT_FILE=" + ca
 	output, err := runMake(w.ctx, append([]string{target, inside}, variables...)...)
 	w.check(err)
-	w.Logf("make %s\n%s", target, output)
 	return output
 }
