@@ -34,6 +34,12 @@ func (r Release) String() string {
 	return fmt.Sprintf("%s, commit %.7s", r.Version, r.Commit)
 }
 
+// hasCommit tells whether this checkout's history reaches that far.
+func (c *Cluster) hasCommit(ctx context.Context, commit string) bool {
+	_, err := c.execute(exec.CommandContext(ctx, "git", "-C", c.Root, "cat-file", "-e", commit+"^{commit}"))
+	return err == nil
+}
+
 // PreviousRelease returns a checkout of the release before this one. It lies in
 // the cache and is the same every time, so that little of it is compiled twice.
 func (c *Cluster) PreviousRelease(ctx context.Context) (Release, error) {
@@ -42,7 +48,7 @@ func (c *Cluster) PreviousRelease(ctx context.Context) (Release, error) {
 		return Release{}, fmt.Errorf("previous-release holds %q, want a version and a commit", previousRelease)
 	}
 	r := Release{Version: words[0], Commit: words[1]}
-	if _, err := c.execute(exec.CommandContext(ctx, "git", "-C", c.Root, "cat-file", "-e", r.Commit+"^{commit}")); err != nil {
+	if !c.hasCommit(ctx, r.Commit) {
 		r.Dir, r.Substitute = c.Root, true
 		return r, nil
 	}

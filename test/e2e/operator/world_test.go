@@ -143,7 +143,9 @@ func (w *world) refused(manifest string) string {
 }
 
 // sample is the path of a manifest as users apply it.
-func (w *world) sample(name string) string { return filepath.Join(w.cluster.Root, "config", "samples", name) }
+func (w *world) sample(name string) string {
+	return filepath.Join(w.cluster.Root, "config", "samples", name)
+}
 
 func (w *world) get(namespace, name string, object client.Object) {
 	w.Helper()

@@ -136,12 +136,12 @@ func newLife(t *testing.T) *life {
 	spec.Metrics.ServiceMonitor = &v1alpha2.ServiceMonitorSpec{Enabled: ptr.To(true)}
 	spec.Metrics.PrometheusRule = &v1alpha2.PrometheusRuleSpec{Enabled: ptr.To(true)}
 	l := &life{t: t, traffic: &traffic{}, given: map[right]bool{}, kf: add(t, namespace, spec)}
-	t.Cleanup(func() { clear(t, l.kf); discard(t, cache) })
+	t.Cleanup(func() { clearAway(t, l.kf); discard(t, cache) })
 	return l
 }
 
-// clear takes away what is left of a life that ended early.
-func clear(t *testing.T, kf *v1alpha2.KubeFledged) {
+// clearAway takes away what is left of a life that ended early.
+func clearAway(t *testing.T, kf *v1alpha2.KubeFledged) {
 	t.Helper()
 	ctx := context.Background()
 	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
