@@ -1,7 +1,11 @@
 package operator
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/base64"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -112,14 +116,21 @@ func TestTheAPIServerNamesTheField(t *testing.T) {
 	}
 }
 
-// A record that cannot be read does not stop what runs, and is made anew.
+// A record that cannot be read, or that says something about another release,
+// does not stop what runs, and is made anew.
 func TestCorruptRecord(t *testing.T) {
-	for what, content := range map[string]string{"text": "garbage", "nothing": "", "half": "H4sIAAAAAAAA/6pWKkktLlGyUlAqS8wpTtVRUEpUslJQMjQyVqoFBAAA"} {
+	for what, spoil := range map[string]func([]byte) []byte{
+		"text":             func([]byte) []byte { return []byte("garbage") },
+		"nothing":          func([]byte) []byte { return nil },
+		"cut short":        func(record []byte) []byte { return record[:len(record)/2] },
+		"of another":       func(record []byte) []byte { return rewritten(t, record, `"name":"kubefledged"`, `"name":"nginx"`) },
+		"of another place": func(record []byte) []byte { return rewritten(t, record, `"namespace":"`, `"namespace":"not-`) },
+	} {
 		t.Run(what, func(t *testing.T) {
 			kf := installed(t, v1alpha2.KubeFledgedSpec{})
 			controller := get(t, kf.Namespace, "kubefledged-controller", &appsv1.Deployment{})
 			secret := get(t, kf.Namespace, "sh.helm.release.v1.kubefledged.v1", &corev1.Secret{})
-			secret.Data["release"] = []byte(content)
+			secret.Data["release"] = spoil(secret.Data["release"])
 			if err := admin.Update(t.Context(), secret); err != nil {
 				t.Fatal(err)
 			}
@@ -133,6 +144,32 @@ func TestCorruptRecord(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rewritten is a record of Helm's, base64 of gzip of JSON, with another word in it.
+func rewritten(t *testing.T, record []byte, from, to string) []byte {
+	t.Helper()
+	packed, err := base64.StdEncoding.DecodeString(string(record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(reader)
+	if err != nil || !bytes.Contains(text, []byte(from)) {
+		t.Fatalf("%v: a record without %s", err, from)
+	}
+	var result bytes.Buffer
+	writer := gzip.NewWriter(&result)
+	if _, err := writer.Write(bytes.ReplaceAll(text, []byte(from), []byte(to))); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return []byte(base64.StdEncoding.EncodeToString(result.Bytes()))
 }
 
 // disown makes the records somebody else's.
