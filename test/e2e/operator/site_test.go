@@ -122,8 +122,3 @@ func (s *site) make(ctx context.Context, root string, args ...string) (string, e
 	}
 	return string(output), err
 }
-
-// without returns what is in all and not in known.
-func without(all, known []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(object string) bool { return slices.Contains(known, object) })
-}

@@ -135,7 +135,7 @@ func (w *world) has(plain, backend []string) {
 		w.check(err)
 		missing, err := runtime.Missing(w.ctx, tutorialImages...)
 		w.check(err)
-		if has := without(tutorialImages, missing); !slices.Equal(slices.Sorted(slices.Values(has)), slices.Sorted(slices.Values(want))) {
+		if has := lab.Without(tutorialImages, missing); !slices.Equal(slices.Sorted(slices.Values(has)), slices.Sorted(slices.Values(want))) {
 			w.Errorf("the runtime of %s lists %q, want %q", node, has, want)
 		}
 	}

@@ -163,7 +163,7 @@ func (w *world) poll(what string, limit time.Duration, look func(context.Context
 // nothing makes sure that nothing of ours is installed.
 func (w *world) nothing() {
 	w.Helper()
-	if now, err := w.cluster.Objects(w.ctx); err != nil || len(without(now, w.cluster.empty)) > 0 {
+	if now, err := w.cluster.Objects(w.ctx); err != nil || len(lab.Without(now, w.cluster.empty)) > 0 {
 		w.make("remove-kubefledged-and-operator")
 		w.onlyLeft(w.cluster.empty)
 	}
@@ -178,7 +178,7 @@ func (w *world) onlyLeft(known []string, but ...func(object string) bool) time.D
 		if err != nil {
 			return false, err.Error()
 		}
-		left := slices.DeleteFunc(without(now, known), func(object string) bool {
+		left := slices.DeleteFunc(lab.Without(now, known), func(object string) bool {
 			return slices.ContainsFunc(but, func(is func(string) bool) bool { return is(object) })
 		})
 		return len(left) == 0, strings.Join(left, ", ")
