@@ -2,8 +2,12 @@ package observe
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/internal/fixture"
 )
 
@@ -21,4 +25,39 @@ func BenchmarkNode(b *testing.B) {
 			b.Fatal(len(n.Reported))
 		}
 	}
+}
+
+// BenchmarkKeptNodeCache tells what the informer keeps of a record of fifty
+// images, in bytes of the heap, beside what reading one costs.
+func BenchmarkKeptNodeCache(b *testing.B) {
+	var images []string
+	for i := range 50 {
+		images = append(images, fmt.Sprintf("registry.example/team/image-%03d:1", i))
+	}
+	text, err := json.Marshal(fixture.NodeCache(fixture.Node("n"), fixture.WithCached(images...), fixture.WithClaim(fixture.ImageCache("c"), images...)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var kept []*v1alpha2.NodeCache
+	before := heap()
+	for b.Loop() {
+		nc := &v1alpha2.NodeCache{}
+		if err := json.Unmarshal(text, nc); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := Trim(nc); err != nil {
+			b.Fatal(err)
+		}
+		kept = append(kept, nc)
+	}
+	b.ReportMetric(float64(heap()-before)/float64(len(kept)), "heap-B/record")
+	b.ReportMetric(float64(len(text)), "JSON-B/record")
+}
+
+// heap returns the bytes in use once the garbage is gone.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

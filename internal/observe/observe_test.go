@@ -161,6 +161,29 @@ func TestTrimKeepsWhatIsRead(t *testing.T) {
 	}
 }
 
+// TestTrimLeavesNoRoom reads a record as the informer does: item by item.
+func TestTrimLeavesNoRoom(t *testing.T) {
+	images := make([]v1alpha2.ImageRecord, 50, 85)
+	for i := range images {
+		images[i].Claims = append(make([]int32, 0, 4), 1, int32(i/25))
+	}
+	nc := &v1alpha2.NodeCache{Status: v1alpha2.NodeCacheStatus{Images: images}}
+	want := nc.DeepCopy()
+	if _, err := Trim(nc); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, nc); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	kept := nc.Status.Images
+	if len(kept) != cap(kept) {
+		t.Errorf("room for %d, of which %d are used", cap(kept), len(kept))
+	}
+	if &kept[0].Claims[0] != &kept[1].Claims[0] || &kept[24].Claims[0] == &kept[25].Claims[0] {
+		t.Error("equal claims are there twice, or unequal ones are one")
+	}
+}
+
 func TestPodThatOutlivedItsJob(t *testing.T) {
 	pod := leftover()
 	views := Pair(nil, []corev1.Pod{*pod})
