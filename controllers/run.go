@@ -23,6 +23,7 @@ import (
 	"github.com/kubefledged/kubefledged-operator/controllers/imagecache"
 	"github.com/kubefledged/kubefledged-operator/controllers/nodecache"
 	"github.com/kubefledged/kubefledged-operator/internal/jobs"
+	"github.com/kubefledged/kubefledged-operator/internal/memory"
 	"github.com/kubefledged/kubefledged-operator/internal/observe"
 	"github.com/kubefledged/kubefledged-operator/internal/plan"
 	"github.com/kubefledged/kubefledged-operator/internal/version"
@@ -38,6 +39,7 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 		return err
 	}
 	ctrl.SetLogger(logger)
+	memory.FollowLimit(logger)
 	for _, ignored := range ignoredEnvironment() {
 		logger.Info(ignored)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/kubefledged/kubefledged-operator/api/charts/v1alpha2"
 	cachev1alpha2 "github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	helmcharts "github.com/kubefledged/kubefledged-operator/helm-charts"
+	"github.com/kubefledged/kubefledged-operator/internal/memory"
 	"github.com/kubefledged/kubefledged-operator/internal/release"
 	"github.com/kubefledged/kubefledged-operator/internal/version"
 )
@@ -44,6 +45,7 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 		return err
 	}
 	ctrl.SetLogger(logger)
+	memory.FollowLimit(logger)
 	rc, err := restConfig(o.Kubeconfig)
 	if err != nil {
 		return err

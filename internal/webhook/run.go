@@ -25,6 +25,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/internal/memory"
 	"github.com/kubefledged/kubefledged-operator/internal/version"
 	"github.com/kubefledged/kubefledged-operator/internal/webhook/admission"
 	"github.com/kubefledged/kubefledged-operator/internal/webhook/keeper"
@@ -38,6 +39,7 @@ func Run(ctx context.Context, o Options, logger logr.Logger) error {
 		return err
 	}
 	ctrl.SetLogger(logger)
+	memory.FollowLimit(logger)
 	if o.InitServer {
 		// The original's init container runs the program with it and must end.
 		logger.Info("--init-server is ignored: the server makes its certificates by itself. There is nothing to do")
