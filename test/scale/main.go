@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/kubefledged/kubefledged-operator/test/scale/kubelets"
@@ -29,17 +30,26 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
 	size := flags.String("size", "100x10", "`NODESxIMAGES`")
 	simulate := flags.String("kubelets", "", "only be the simulated kubelets, with this `kubeconfig`")
+	socket := flags.String("socket", "", "with -kubelets: the `path` of the socket where they tell what the nodes have")
 	flags.StringVar(&m.Settings.Cluster, "cluster", "scale", "`name` of the local cluster")
 	flags.IntVar(&m.Settings.JobControllerQPS, "qps", 20, "the controller manager's --kube-api-qps")
 	flags.BoolVar(&m.Settings.Short, "short", false, "leave out what takes long")
+	flags.Func("without", "leave out a `part` too: "+strings.Join(rig.Parts(), ", "), func(part string) error {
+		m.Settings.Without = append(m.Settings.Without, part)
+		return rig.KnownPart(part)
+	})
 	flags.BoolVar(&m.Settings.Keep, "keep", false, "leave the cluster up")
+	flags.IntVar(&m.Settings.LeaseSeconds, "lease", 40, "the `seconds` that a node's lease lasts; a quarter of it passes between two renewals")
+	flags.IntVar(&m.Settings.Listed, "list", kubelets.DefaultListed, "how many `images` a node reports, nodeStatusMaxImages of its kubelet")
 	flags.StringVar(&m.Ranges, "ranges", "", "a `file` of ranges to compare the figures to")
 	flags.StringVar(&m.Directory, "out", "", "a `directory` to write the results to")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	pace := kubelets.DefaultPace()
+	pace.Listed = m.Settings.Listed
 	if *simulate != "" {
-		return kubelets.Serve(ctx, *simulate)
+		return kubelets.Serve(ctx, *simulate, *socket, pace)
 	}
 	m.Settings.ControllerFlags = flags.Args()
 	if _, err := fmt.Sscanf(*size, "%dx%d", &m.Settings.Nodes, &m.Settings.Images); err != nil {

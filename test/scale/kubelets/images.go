@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	// mostImages and mostNames are the kubelet's nodeStatusMaxImages and
-	// MaxNamesPerImageInNodeStatus.
-	mostImages, mostNames = 50, 5
+	// mostNames is the kubelet's MaxNamesPerImageInNodeStatus.
+	mostNames = 5
 	// reportDelay is how late the kubelet tells of an image: it looks at its
 	// runtime every 30 seconds, and sends what changed within 10 more.
 	reportDelay = 40 * time.Second
@@ -62,8 +61,8 @@ func names(image string) []string {
 }
 
 // listed is node.status.images of a node with these images: the largest first,
-// and no more than a kubelet sends.
-func listed(images []string) []corev1.ContainerImage {
+// and no more than most.
+func listed(images []string, most int) []corev1.ContainerImage {
 	list := make([]corev1.ContainerImage, 0, len(images))
 	for _, image := range images {
 		list = append(list, corev1.ContainerImage{Names: names(image), SizeBytes: Size(image)})
@@ -71,7 +70,7 @@ func listed(images []string) []corev1.ContainerImage {
 	slices.SortFunc(list, func(a, b corev1.ContainerImage) int {
 		return cmp.Or(cmp.Compare(b.SizeBytes, a.SizeBytes), slices.Compare(a.Names, b.Names))
 	})
-	return list[:min(len(list), mostImages)]
+	return list[:min(len(list), most)]
 }
 
 // changed has the images of a node reported, late as kubelets are. The caller
@@ -105,7 +104,7 @@ func (k *Kubelets) report(ctx context.Context, item work) error {
 	if left {
 		k.queue.AddAfter(item, reportDelay-lookAge)
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"images": listed(seen)}})
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"images": listed(seen, k.pace.Listed)}})
 	if err != nil {
 		return fmt.Errorf("encode images: %w", err)
 	}

@@ -31,11 +31,16 @@ type Pace struct {
 	Pull, Slow time.Duration
 	// Workers is how many requests are under way at once.
 	Workers int
+	// Listed is how many images a node reports: nodeStatusMaxImages.
+	Listed int
 }
+
+// DefaultListed is the kubelet's default of nodeStatusMaxImages.
+const DefaultListed = 50
 
 // DefaultPace is that of nodes with small images and a near registry.
 func DefaultPace() Pace {
-	return Pace{Sandbox: time.Second, Pull: 100 * time.Millisecond, Slow: 15 * time.Second, Workers: 32}
+	return Pace{Sandbox: time.Second, Pull: 100 * time.Millisecond, Slow: 15 * time.Second, Workers: 32, Listed: DefaultListed}
 }
 
 // Kubelets are those of all simulated nodes.
@@ -51,8 +56,12 @@ type Kubelets struct {
 	lives map[types.UID]*life
 }
 
-// work is a pod to look at, or, without a pod, a node to report the images of.
-type work struct{ namespace, pod, node string }
+// work is a pod to look at, or, with an event, to tell of; without a pod, a
+// node to report the images of.
+type work struct {
+	namespace, pod, node string
+	event                event
+}
 
 // New returns the kubelets of the nodes that kwok keeps alive.
 func New(client kubernetes.Interface, pace Pace) *Kubelets {
@@ -120,8 +129,11 @@ func (k *Kubelets) next(ctx context.Context) bool {
 	}
 	defer k.queue.Done(item)
 	do := k.advance
-	if item.pod == "" {
+	switch {
+	case item.pod == "":
 		do = k.report
+	case item.event.reason != "":
+		do = k.tell
 	}
 	if err := do(ctx, item); err != nil && ctx.Err() == nil {
 		k.queue.AddAfter(item, time.Second)
@@ -129,9 +141,13 @@ func (k *Kubelets) next(ctx context.Context) bool {
 	return true
 }
 
+func workOf(pod *corev1.Pod) work {
+	return work{namespace: pod.Namespace, pod: pod.Name, node: pod.Spec.NodeName}
+}
+
 func (k *Kubelets) enqueuePod(obj any) {
 	if pod, ok := obj.(*corev1.Pod); ok {
-		k.queue.Add(work{pod.Namespace, pod.Name, pod.Spec.NodeName})
+		k.queue.Add(workOf(pod))
 	}
 }
 

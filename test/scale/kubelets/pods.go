@@ -90,7 +90,7 @@ func (k *Kubelets) status(pod *corev1.Pod, l *life) corev1.PodStatus {
 		k.pull(pod, l)
 		return finished(pod, l.failed, metav1.NewTime(clock.Now()))
 	case backedOff:
-		return backOff(pod)
+		return backOff(pod, l.failed)
 	default:
 		return withoutSandbox(pod)
 	}
@@ -113,7 +113,8 @@ func (k *Kubelets) follow(pod *corev1.Pod, l *life, status corev1.PodStatus) {
 }
 
 // reserve returns when the pulls of a pod are over that may begin at start: a
-// kubelet pulls one image after another, whatever pod it is for.
+// kubelet pulls one image after another, whatever pod it is for. Where one of
+// them is slow, what a kubelet tells of each is told at its time.
 func (k *Kubelets) reserve(pod *corev1.Pod, start time.Time) time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -122,18 +123,34 @@ func (k *Kubelets) reserve(pod *corev1.Pod, start time.Time) time.Time {
 	if n.busy.After(end) {
 		end = n.busy
 	}
+	var told []timed
+	slow := false
 	for _, p := range pullsOf(pod) {
-		_, there := n.images[p.image]
-		switch {
-		case p.policy == corev1.PullNever, there && p.policy == corev1.PullIfNotPresent:
-		case Slow(p.image):
-			end = end.Add(k.pace.Slow)
-		default:
-			end = end.Add(k.pace.Pull)
+		took := k.takes(n, p)
+		if took > 0 {
+			told = append(told, timed{end, pulling(p.image)}, timed{end.Add(took - time.Millisecond), pulledIn(p.image, took)})
 		}
+		slow = slow || took > 0 && Slow(p.image)
+		end = end.Add(took)
 	}
 	n.busy = end
+	if slow {
+		k.schedule(pod, told)
+	}
 	return end
+}
+
+// takes returns how long a pull takes on a node. The caller holds mu.
+func (k *Kubelets) takes(n *node, p aPull) time.Duration {
+	_, there := n.images[p.image]
+	switch {
+	case p.policy == corev1.PullNever, there && p.policy == corev1.PullIfNotPresent:
+		return 0
+	case Slow(p.image):
+		return k.pace.Slow
+	default:
+		return k.pace.Pull
+	}
 }
 
 // pull gives the node the images that the pod's containers need, and the pod
@@ -170,7 +187,7 @@ func (k *Kubelets) end(ctx context.Context, pod *corev1.Pod) error {
 			l.step, l.due = tornDown, clock.Now().Add(killAfter)
 		}
 		if wait := l.due.Sub(clock.Now()); wait > 0 {
-			k.queue.AddAfter(work{pod.Namespace, pod.Name, pod.Spec.NodeName}, wait)
+			k.queue.AddAfter(workOf(pod), wait)
 			return nil
 		}
 		if err := k.write(ctx, pod, killed(pod, metav1.NewTime(clock.Now()))); err != nil {

@@ -45,6 +45,17 @@ func needs(pod *corev1.Pod, c *corev1.Container) []string {
 	return append(images, c.Image)
 }
 
+// lacks returns the first image that a container needs and that did not come,
+// "" when it has all.
+func lacks(pod *corev1.Pod, c *corev1.Container, failed map[string]string) string {
+	for _, image := range needs(pod, c) {
+		if _, missing := failed[image]; missing {
+			return image
+		}
+	}
+	return ""
+}
+
 func notFound(image string) string {
 	return fmt.Sprintf(`rpc error: code = NotFound desc = failed to pull and unpack image %q: failed to resolve reference %q: %s: not found`,
 		image, image, image)
@@ -89,11 +100,9 @@ func finished(pod *corev1.Pod, failed map[string]string, now metav1.Time) corev1
 		Conditions: conditions(now, corev1.ConditionTrue, corev1.ConditionFalse),
 	}
 	one := func(c *corev1.Container) corev1.ContainerStatus {
-		for _, image := range needs(pod, c) {
-			if message, missing := failed[image]; missing {
-				status.Phase = corev1.PodPending
-				return waiting(c, reasonOf(message), message)
-			}
+		if image := lacks(pod, c, failed); image != "" {
+			status.Phase = corev1.PodPending
+			return waiting(c, reasonOf(failed[image]), failed[image])
 		}
 		return terminated(pod, c, now)
 	}
@@ -129,11 +138,11 @@ func terminated(pod *corev1.Pod, c *corev1.Container, now metav1.Time) corev1.Co
 }
 
 // backOff is the status at the kubelet's next look at a pod that lacks images.
-func backOff(pod *corev1.Pod) corev1.PodStatus {
+func backOff(pod *corev1.Pod, failed map[string]string) corev1.PodStatus {
 	status := *pod.Status.DeepCopy()
 	for i := range status.ContainerStatuses {
 		if w := status.ContainerStatuses[i].State.Waiting; w != nil && w.Reason == "ErrImagePull" {
-			image := pod.Spec.Containers[i].Image
+			image := lacks(pod, &pod.Spec.Containers[i], failed)
 			w.Reason, w.Message = "ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q: ErrImagePull: %s", image, w.Message)
 		}
 	}

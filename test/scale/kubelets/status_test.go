@@ -2,6 +2,7 @@ package kubelets
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestOutcomes(t *testing.T) {
 	if through(k, pull); fmt.Sprint(read(false, false, pull)) != fmt.Sprint([]outcome.Kind{outcome.Pulled, outcome.Failed}) {
 		t.Errorf("a pull: %v", read(false, false, pull))
 	}
-	pull.Status = backOff(pull)
+	pull.Status = backOff(pull, map[string]string{gone: notFound(gone)})
 	if fmt.Sprint(read(false, false, pull)) != fmt.Sprint([]outcome.Kind{outcome.Pulled, outcome.Failed}) {
 		t.Errorf("in back-off: %v", read(false, false, pull))
 	}
@@ -86,6 +87,44 @@ func TestVerifyOfWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// What is told of a slow pod must tell the product what is slow, and what came.
+func TestEventsOfSlowPods(t *testing.T) {
+	const quick, slow = "registry.example/team/web:1", "registry.example/slow/db:1"
+	k := kubeletsOf()
+	pod := podOf(plan.JobPull, true, quick, slow)
+	pod.Status = k.status(pod, &life{failed: map[string]string{}})
+	k.reserve(pod, clock.Now())
+	var told []outcome.Event
+	for range 3 { // Pulling and Pulled of the first, Pulling of the second
+		item, _ := k.queue.Get()
+		told = append(told, outcome.Event{Reason: item.event.reason, Message: item.event.message, Time: clock.Now()})
+		k.queue.Done(item)
+	}
+	got := outcome.Read(outcome.Input{
+		Together: true, Images: []string{quick, slow}, Helper: helper, Pod: pod, Now: clock.Now(), Events: told, EventsRead: true,
+	})
+	if got.Pulling == nil || got.Pulling.Index != 1 || !slices.Equal(got.Arrived, []int{0}) {
+		t.Errorf("of %v: pulling %+v, arrived %v", told, got.Pulling, got.Arrived)
+	}
+}
+
+func TestState(t *testing.T) {
+	k := kubeletsOf()
+	for _, node := range []string{"n", "m"} {
+		pod := podOf(plan.JobPull, true, "registry.example/team/web:1", "registry.example/missing/db:1")
+		pod.Spec.NodeName = node
+		through(k, pod)
+	}
+	got := k.State()
+	if got.Images["registry.example/team/web:1"] != 2 || got.Images["registry.example/missing/db:1"] != 0 || got.Reporting != 2 {
+		t.Errorf("got %+v", got)
+	}
+	k.forgetNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "m"}})
+	if got := k.State(); got.Images["registry.example/team/web:1"] != 1 || got.Reporting != 1 {
+		t.Errorf("after a node is gone: %+v", got)
+	}
+}
+
 func TestRemoval(t *testing.T) {
 	const image = "registry.example/team/web:1"
 	k := kubeletsOf()
@@ -107,8 +146,8 @@ func TestListed(t *testing.T) {
 	for i := range 60 {
 		images = append(images, fmt.Sprintf("registry.example/team/image-%d:1", i))
 	}
-	list := listed(images)
-	if len(list) != mostImages || list[0].SizeBytes < list[mostImages-1].SizeBytes || len(list[0].Names) > mostNames {
+	list := listed(images, DefaultListed)
+	if len(list) != DefaultListed || list[0].SizeBytes < list[DefaultListed-1].SizeBytes || len(list[0].Names) > mostNames {
 		t.Errorf("%d images, of %d to %d bytes", len(list), list[0].SizeBytes, list[len(list)-1].SizeBytes)
 	}
 }

@@ -55,6 +55,13 @@ func (r *Result) Figures() map[string]float64 {
 		"controllerEnded":         float64(r.ControllerEnded),
 		"newNodesMeasured":        float64(r.Started.Count),
 	}
+	figures["heldPerPair"] = float64(r.Held.AfterCreate) / float64(r.Pairs)
+	figures["heldPerPairReplaced"] = float64(r.Held.AfterReplaced) / float64(r.Pairs)
+	figures["heldBesideMissing"] = float64(r.Held.BesideMissing)
+	figures["heldBesideSlow"] = float64(r.Held.BesideSlow)
+	if left := r.Held.AfterPurge; left != nil {
+		figures["heldAfterPurge"] = float64(*left)
+	}
 	if create := r.Operation("create"); create != nil {
 		figures["writesPerPair"] = float64(create.Tally.Writes()) / float64(r.Pairs)
 		figures["ownWritesPerPair"] = float64(accounts.Sum(create.Tally.Own)) / float64(r.Pairs)

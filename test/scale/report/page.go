@@ -42,9 +42,9 @@ const introduction = `# Thousands of nodes
 
 Written by ` + "`make scale SIZE=NODESxIMAGES`" + ` from its results in [scale/](scale); the figures of one size are in one run.
 
-A real etcd, API server, controller manager (Job controller, garbage collector) and scheduler run with simulated nodes. kwok makes the nodes Ready and renews their leases. A small program stands in for the kubelets, because kwok's stages know neither what a single image of a pod does nor what a node has pulled before: it gives each pod of a Job the statuses that a kubelet gives it (ContainerCreating; one second for the sandbox and a tenth of a second for each pull, one after another on a node; ended, or ErrImagePull and then ImagePullBackOff; sandbox gone), and reports ` + "`node.status.images`" + ` 40 seconds late, with at most five names for an image, cut at 50 images by size. Nothing is pulled, and the Events of kubelets, up to 25 for a pod whoever made it, are left out. The image-cache controller is this checkout's, with the chart's settings and its own role.
+A real etcd, API server, controller manager (Job controller, garbage collector) and scheduler run with simulated nodes. kwok makes the nodes Ready and renews their leases. A small program stands in for the kubelets, because kwok's stages know neither what a single image of a pod does nor what a node has pulled before: it gives each pod of a Job the statuses that a kubelet gives it (ContainerCreating; one second for the sandbox and a tenth of a second for each pull, one after another on a node; ended, or ErrImagePull and then ImagePullBackOff; sandbox gone), and reports ` + "`node.status.images`" + ` 40 seconds late, with at most five names for an image, cut by size at as many images as the table says. Nothing is pulled, and the Events of kubelets, up to 25 for a pod whoever made it, are left out but for pods with a slow image (15 s), for which the controller reads them. The image-cache controller is this checkout's, with the chart's settings and its own role.
 
-Every count is the API server's: its audit log, by user; its metrics agree. *Own* writes are the controller's. *Provoked* are those of the Job controller, the kubelets and the garbage collector because of it. The heartbeats of nodes are left out of both. The *floor* of a run is a hundred Jobs written by hand, each for ten images on one node, created all at once before the controller is there.
+Every count is the API server's: its audit log, by user; its metrics agree. *Own* writes are the controller's. *Provoked* are those of the Job controller, the kubelets and the garbage collector because of it. The heartbeats of nodes are left out of both. Whether an image is on a node is the simulated kubelets' word, and not the product's. The *floor* of a run is a hundred Jobs written by hand, each for ten images on one node, created all at once before the controller is there.
 
 `
 
@@ -79,7 +79,11 @@ func rows() []row {
 	return []row{
 		{"pairs of image and node", func(r *Result) string { return fmt.Sprint(r.Pairs) }},
 		{"Job controller's requests per second", func(r *Result) string { return fmt.Sprint(r.JobControllerQPS) }},
+		{"nodes report, at most", func(r *Result) string { return fmt.Sprintf("%d images", r.Listed) }},
+		{"nodes renew their leases every", func(r *Result) string { return fmt.Sprintf("%d s", r.LeaseSeconds/4) }},
 		{"from apply to Succeeded", figure("seconds", "%.0f s")},
+		{"pairs that were there then", func(r *Result) string { return fmt.Sprint(r.Held.AfterCreate) }},
+		{"pairs that were left after the purge", figure("heldAfterPurge", "%.0f")},
 		{"100 Jobs by hand, 1,000 pairs", func(r *Result) string { return fmt.Sprintf("%.0f s", r.Floor.Seconds) }},
 		{"time per pair, in times of that by hand", figure("secondsToFloor", "%.2f")},
 		{"pairs a second, against those by hand", func(r *Result) string {
@@ -101,7 +105,7 @@ func rows() []row {
 func summary(page *strings.Builder, all []*Result) {
 	page.WriteString("|")
 	for _, r := range all {
-		fmt.Fprintf(page, " | %d nodes, %d images", r.Nodes, r.Images)
+		fmt.Fprintf(page, " | %s", r.Size())
 	}
 	page.WriteString(" |\n|---" + strings.Repeat("|---", len(all)) + "|\n")
 	for _, row := range rows() {
@@ -117,7 +121,7 @@ func summary(page *strings.Builder, all []*Result) {
 func section(page *strings.Builder, r *Result) {
 	fmt.Fprintf(page, "\n## %d nodes, %d images, Job controller at %d requests per second\n\n", r.Nodes, r.Images, r.JobControllerQPS)
 	fmt.Fprintf(page, "![cached pairs over time](scale/%s.svg)\n\nOn %s, commit %s, %s. The nodes' own lists of images are %s.\n\n",
-		r.Name(), r.Machine, r.Commit, r.Date, map[bool]string{true: "full (50)", false: "not full"}[r.ListFull])
+		r.Name(), r.Machine, r.Commit, r.Date, map[bool]string{true: "full", false: "not full"}[r.ListFull])
 	page.WriteString("| operation | time | Jobs | own writes | provoked writes | own reads | CPU | what is written by us |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range r.Operations {
 		op := &r.Operations[i]

@@ -12,6 +12,10 @@ type Result struct {
 	Pairs  int `json:"pairs"`
 	// JobControllerQPS is the controller manager's --kube-api-qps.
 	JobControllerQPS int `json:"jobControllerQPS"`
+	// LeaseSeconds is how long the lease of a simulated node lasts.
+	LeaseSeconds int `json:"leaseSeconds"`
+	// Listed is how many images a node reports at most.
+	Listed int `json:"listed"`
 	// Machine, Commit and Date say what was measured where and when.
 	Machine string `json:"machine"`
 	Commit  string `json:"commit"`
@@ -41,12 +45,28 @@ type Result struct {
 	// percent, over IdleSeconds.
 	IdleCPU     float64 `json:"idleCPU"`
 	IdleSeconds float64 `json:"idleSeconds"`
+	// Held is what the nodes had, by what the simulated kubelets say.
+	Held Held `json:"held"`
 	// Started and Cached are the times from a new node being Ready to its first
 	// Job, and to all its images being recorded.
 	Started Latency `json:"started"`
 	Cached  Latency `json:"cached"`
 	// Operations are in the order they were done; the first is create.
 	Operations []Operation `json:"operations"`
+}
+
+// Held are pairs of node and image that there were.
+type Held struct {
+	// AfterCreate is when the status said that all are cached, AfterReplaced
+	// when it said so after nodes were replaced.
+	AfterCreate   int `json:"afterCreate"`
+	AfterReplaced int `json:"afterReplaced,omitempty"`
+	// BesideMissing and BesideSlow are of ten images on a few nodes, one of
+	// which is missing or slow.
+	BesideMissing int `json:"besideMissing,omitempty"`
+	BesideSlow    int `json:"besideSlow,omitempty"`
+	// AfterPurge is what was left; nil when nothing was purged.
+	AfterPurge *int `json:"afterPurge,omitempty"`
 }
 
 // Floor is what the same images cost in Jobs written by hand.

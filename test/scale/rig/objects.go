@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -19,8 +20,10 @@ const (
 	helperImage = "registry.example/kubefledged/kubefledged-cri-client:1"
 	// fakeNode marks the nodes that kwok manages.
 	fakeNode = "kwok.x-k8s.io/node"
-	// selected is a label of all nodes of the rig.
-	selected = "scale"
+	// selected is a label of all nodes of the rig, and few one of the first.
+	selected, few = "scale", "scale-few"
+	// fewNodes is how many nodes have the label few: those where images fail.
+	fewNodes = 20
 )
 
 func nodeName(i int) string { return fmt.Sprintf("node-%05d", i) }
@@ -31,10 +34,13 @@ func newNode(i int) *corev1.Node {
 		corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourceMemory: resource.MustParse("64Gi"),
 		corev1.ResourcePods: resource.MustParse("110"), corev1.ResourceEphemeralStorage: resource.MustParse("200Gi"),
 	}
+	labels := map[string]string{selected: "node", corev1.LabelHostname: nodeName(i), corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"}
+	if i < fewNodes {
+		labels[few] = "node"
+	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:        nodeName(i),
-			Labels:      map[string]string{selected: "node", corev1.LabelHostname: nodeName(i), corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"},
+			Name: nodeName(i), Labels: labels,
 			Annotations: map[string]string{fakeNode: "fake", v1alpha2.AnnotationCRISocket: "unix:///run/containerd/containerd.sock"},
 		},
 		Status: corev1.NodeStatus{
@@ -57,7 +63,7 @@ func (r *Rig) addNodes(ctx context.Context, from, to int) error {
 	if err != nil {
 		return err
 	}
-	return r.wait(ctx, 1e9, func(ctx context.Context) (bool, error) {
+	return r.wait(ctx, 2*time.Second, func(ctx context.Context) (bool, error) {
 		list, err := r.typed.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 		if err != nil {
 			return false, err
@@ -96,10 +102,15 @@ func images(n int) []v1alpha2.Image {
 
 // newCache wants the images on every node of the rig.
 func newCache(name string, images []v1alpha2.Image) *v1alpha2.ImageCache {
+	return cacheOf(name, images, selected)
+}
+
+// cacheOf wants the images on every node with a label.
+func cacheOf(name string, images []v1alpha2.Image, label string) *v1alpha2.ImageCache {
 	return &v1alpha2.ImageCache{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha2.ImageCacheSpec{CacheSpec: []v1alpha2.CacheSpecImages{{
-			Images: images, NodeSelector: map[string]string{selected: "node"},
+			Images: images, NodeSelector: map[string]string{label: "node"},
 		}}},
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/test/scale/kubelets"
 	"github.com/kubefledged/kubefledged-operator/test/scale/report"
 )
 
@@ -145,8 +146,8 @@ func acceptedID(ic *v1alpha2.ImageCache) int64 {
 	return accepted.ID
 }
 
-// edit replaces the first image by another one and waits for it.
-func (r *Rig) edit(ctx context.Context, name string, with v1alpha2.Image) error {
+// replaceFirst replaces the first image by another one and waits for it.
+func (r *Rig) replaceFirst(ctx context.Context, name string, with v1alpha2.Image) error {
 	patch := fmt.Sprintf(`[{"op":"replace","path":"/spec/cacheSpec/0/images/0","value":%q}]`, with)
 	ic := newCache(name, nil)
 	if err := r.cluster.API.Patch(ctx, ic, client.RawPatch("application/json-patch+json", []byte(patch))); err != nil {
@@ -206,9 +207,8 @@ func (r *Rig) leave(ctx context.Context, from, to int) error {
 		}
 	}
 	return r.wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
-		var records v1alpha2.NodeCacheList
-		err := r.cluster.API.List(ctx, &records, client.Limit(0))
-		return err == nil && len(records.Items) <= from, err
+		records, err := r.records(ctx)
+		return err == nil && len(records) <= from, err
 	})
 }
 
@@ -230,25 +230,41 @@ func (r *Rig) full(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return len(node.Status.Images) >= 50, nil
+	return len(node.Status.Images) >= r.Listed, nil
 }
 
-// reported waits until the last node has told of its images.
+// reported waits until every node has told of its images.
 func (r *Rig) reported(ctx context.Context) error {
 	return r.wait(ctx, 2*time.Second, func(ctx context.Context) (bool, error) {
-		list, err := r.typed.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
-		if err != nil {
-			return false, err
-		}
-		for i := range list.Items {
-			if !tells(&list.Items[i], r.Images) {
-				return false, nil
-			}
-		}
-		return true, nil
+		state, err := kubelets.StateAt(ctx, r.socket())
+		return err == nil && state.Reporting == 0, err
 	})
 }
 
-func tells(node *corev1.Node, images int) bool {
-	return len(node.Status.Images) >= min(images+1, 50) // more than by hand
+// held counts the pairs of node and image that there are, by what the kubelets
+// have: no part of the product is asked.
+func (r *Rig) held(ctx context.Context, images []v1alpha2.Image) (int, error) {
+	state, err := kubelets.StateAt(ctx, r.socket())
+	pairs := 0
+	for _, image := range images {
+		pairs += state.Images[string(image)]
+	}
+	return pairs, err
+}
+
+// records returns the uids of the nodes that there are records of, by name.
+func (r *Rig) records(ctx context.Context) (map[string]types.UID, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha2.GroupVersion.WithKind("NodeCacheList"))
+	if err := r.cluster.API.List(ctx, list); err != nil {
+		return nil, err
+	}
+	uids := map[string]types.UID{}
+	for i := range list.Items {
+		uids[list.Items[i].Name] = ""
+		for _, owner := range list.Items[i].OwnerReferences {
+			uids[list.Items[i].Name] = owner.UID
+		}
+	}
+	return uids, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,25 +21,39 @@ const (
 	second = "same-images"
 )
 
-// Run does everything in order and returns what was measured. What is known
-// after each part goes to keep, too: a run takes long.
+// Run does the parts in order and returns what was measured. What is known
+// after each goes to keep, too: a run takes long.
 func (r *Rig) Run(ctx context.Context, keep func(*report.Result) error) (*report.Result, error) {
 	result := &report.Result{
-		Nodes: r.Nodes, Images: r.Images, Pairs: r.Nodes * r.Images, JobControllerQPS: r.JobControllerQPS,
+		Nodes: r.Nodes, Images: r.Images, Pairs: r.Nodes * r.Images, JobControllerQPS: r.JobControllerQPS, LeaseSeconds: r.LeaseSeconds, Listed: r.Listed,
 		Machine: machine(), Commit: commit(ctx, r.Root()), Date: clock.Now().UTC().Format(time.DateOnly),
 	}
-	for _, part := range []func(context.Context, *report.Result) error{
-		r.floor, r.create, r.refreshes, r.newNodes, r.restarts, r.idle, r.changes, r.purges,
-	} {
-		if err := part(ctx, result); err != nil {
+	for _, part := range parts {
+		if r.Short && part.long || slices.Contains(r.Without, part.name) {
+			continue
+		}
+		if err := part.do(r, ctx, result); err != nil {
 			return result, err
 		}
 		result.ControllerEnded = r.revived
+		if err := r.noteMemory(result); err != nil {
+			return result, err
+		}
 		if err := keep(result); err != nil {
 			return result, err
 		}
 	}
 	return result, nil
+}
+
+// noteMemory keeps the controller's peak: of any of its processes.
+func (r *Rig) noteMemory(result *report.Result) error {
+	if r.controller == nil {
+		return nil
+	}
+	used, err := r.controller.usage()
+	result.PeakMemory = max(result.PeakMemory, used.Peak)
+	return err
 }
 
 // floor runs the hand-made Jobs before the controller is there.
@@ -61,7 +76,7 @@ func (r *Rig) create(ctx context.Context, result *report.Result) error {
 		return err
 	}
 	err := r.one(ctx, result, "create", func(ctx context.Context) error {
-		if err := r.apply(ctx, newCache(first, images(r.Images)), &result.Progress); err != nil {
+		if err := r.apply(ctx, newCache(first, r.wanted), &result.Progress); err != nil {
 			return err
 		}
 		result.Seconds = result.Progress[len(result.Progress)-1].Seconds
@@ -75,7 +90,10 @@ func (r *Rig) create(ctx context.Context, result *report.Result) error {
 	if err != nil {
 		return err
 	}
-	result.CreatePeakMemory, result.PeakMemory = used.Peak, used.Peak
+	result.CreatePeakMemory = used.Peak
+	if result.Held.AfterCreate, err = r.held(ctx, r.wanted); err != nil {
+		return err
+	}
 	result.NodeCacheBytes, result.ImageCacheBytes, err = r.sizes(ctx)
 	return err
 }
@@ -89,16 +107,19 @@ func (r *Rig) one(ctx context.Context, result *report.Result, name string, do fu
 	return err
 }
 
-// refreshes measures refreshes with nothing changed: automatic ones for a
-// while, and one that is asked for.
-func (r *Rig) refreshes(ctx context.Context, result *report.Result) error {
+// reports waits until the nodes have told of their images, as kubelets do long
+// after the pull.
+func (r *Rig) reports(ctx context.Context, result *report.Result) error {
 	if err := r.one(ctx, result, "nodes report their images", r.reported); err != nil {
 		return err
 	}
 	var err error
-	if result.ListFull, err = r.full(ctx); err != nil {
-		return err
-	}
+	result.ListFull, err = r.full(ctx)
+	return err
+}
+
+// refreshes measures automatic refreshes with nothing changed, for a while.
+func (r *Rig) refreshes(ctx context.Context, result *report.Result) error {
 	const interval = 10 * time.Second
 	window := 3 * interval
 	if r.Short {
@@ -113,12 +134,14 @@ func (r *Rig) refreshes(ctx context.Context, result *report.Result) error {
 	if err := r.one(ctx, result, "automatic refresh", func(ctx context.Context) error { return r.pause(ctx, window) }); err != nil {
 		return err
 	}
-	if err := r.refreshEvery(ctx, first, time.Hour); err != nil || r.Short {
+	if err := r.refreshEvery(ctx, first, time.Hour); err != nil {
 		return err
 	}
-	if err := r.settle(ctx); err != nil {
-		return err
-	}
+	return r.settle(ctx)
+}
+
+// demand measures a refresh that is asked for.
+func (r *Rig) demand(ctx context.Context, result *report.Result) error {
 	return r.one(ctx, result, "refresh on demand", func(ctx context.Context) error {
 		if err := r.ask(ctx, first, v1alpha2.AnnotationRefresh); err != nil {
 			return err
@@ -127,13 +150,21 @@ func (r *Rig) refreshes(ctx context.Context, result *report.Result) error {
 	})
 }
 
-// changes measures an edit and a second ImageCache of the same images.
-func (r *Rig) changes(ctx context.Context, result *report.Result) error {
-	if r.Short {
-		return nil
-	}
-	err := r.one(ctx, result, "edit of one image", func(ctx context.Context) error {
-		if err := r.edit(ctx, first, image(r.Images)); err != nil {
+// edit measures one image that is replaced by another.
+func (r *Rig) edit(ctx context.Context, result *report.Result) error {
+	r.wanted = append([]v1alpha2.Image{image(r.Images)}, r.wanted[1:]...)
+	return r.one(ctx, result, "edit of one image", func(ctx context.Context) error {
+		if err := r.replaceFirst(ctx, first, r.wanted[0]); err != nil {
+			return err
+		}
+		return r.settle(ctx)
+	})
+}
+
+// another measures a second ImageCache of the same images, which then goes.
+func (r *Rig) another(ctx context.Context, result *report.Result) error {
+	err := r.one(ctx, result, "second cache, same images", func(ctx context.Context) error {
+		if err := r.apply(ctx, newCache(second, r.wanted), nil); err != nil {
 			return err
 		}
 		return r.settle(ctx)
@@ -141,13 +172,7 @@ func (r *Rig) changes(ctx context.Context, result *report.Result) error {
 	if err != nil {
 		return err
 	}
-	same := append([]v1alpha2.Image{image(r.Images)}, images(r.Images)[1:]...)
-	return r.one(ctx, result, "second cache, same images", func(ctx context.Context) error {
-		if err := r.apply(ctx, newCache(second, same), nil); err != nil {
-			return err
-		}
-		return r.settle(ctx)
-	})
+	return r.drop(ctx, second)
 }
 
 // Nodes that join, and how fast.
@@ -221,16 +246,12 @@ func (r *Rig) restarts(ctx context.Context, result *report.Result) error {
 	if r.Short {
 		look = 25 * time.Second
 	}
-	used, err := r.controller.usage()
-	if err != nil {
-		return err
-	}
-	result.PeakMemory = used.Peak
 	op, _, err := r.measure(ctx, "restart of the controller", func(ctx context.Context) error { return r.restart(ctx, look) })
 	if err != nil {
 		return err
 	}
-	if used, err = r.controller.usage(); err != nil {
+	used, err := r.controller.usage()
+	if err != nil {
 		return err
 	}
 	result.RestartPeakMemory = used.Peak
@@ -254,18 +275,8 @@ func (r *Rig) idle(ctx context.Context, result *report.Result) error {
 	return nil
 }
 
-// purges measures the removal of everything. The second ImageCache goes first:
-// what anybody wants stays.
+// purges measures the removal of everything.
 func (r *Rig) purges(ctx context.Context, result *report.Result) error {
-	if r.Short {
-		return nil
-	}
-	if err := r.cluster.API.Delete(ctx, newCache(second, nil)); err != nil {
-		return err
-	}
-	if err := r.settle(ctx); err != nil {
-		return err
-	}
 	err := r.one(ctx, result, "purge", func(ctx context.Context) error {
 		if err := r.ask(ctx, first, v1alpha2.AnnotationPurge); err != nil {
 			return err
@@ -275,8 +286,8 @@ func (r *Rig) purges(ctx context.Context, result *report.Result) error {
 	if err != nil {
 		return err
 	}
-	used, err := r.controller.usage()
-	result.PeakMemory = max(result.PeakMemory, used.Peak)
+	left, err := r.held(ctx, r.wanted)
+	result.Held.AfterPurge = &left
 	return err
 }
 

@@ -14,9 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
 	"github.com/kubefledged/kubefledged-operator/test/e2e/lab"
 	"github.com/kubefledged/kubefledged-operator/test/scale/accounts"
 )
@@ -35,8 +37,14 @@ type Settings struct {
 	JobControllerQPS int
 	// ControllerFlags are added to the image-cache controller's.
 	ControllerFlags []string
-	// Short leaves out the operations that take long.
-	Short bool
+	// Short leaves out the parts that take long, and Without those it names.
+	Short   bool
+	Without []string
+	// LeaseSeconds is how long the lease of a simulated node lasts. With
+	// thousands of nodes their renewals are most of what two cores can do.
+	LeaseSeconds int
+	// Listed is how many images a node reports of those it has.
+	Listed int
 	// Keep leaves the cluster up.
 	Keep bool
 }
@@ -55,6 +63,8 @@ type Rig struct {
 	controller *process
 	// self and program are the paths of this program and of the controller.
 	self, program string
+	// wanted are the images of the first ImageCache.
+	wanted []v1alpha2.Image
 	// operation is the number of the last user request, so that each has its own.
 	operation int
 	// revived is how often the controller ended by itself.
@@ -71,7 +81,7 @@ func New(s Settings, out io.Writer) (*Rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rig{Settings: s, cluster: cluster, out: out, self: self}
+	r := &Rig{Settings: s, cluster: cluster, out: out, self: self, wanted: images(s.Images)}
 	r.program = filepath.Join(cluster.Root, "bin", "scale-controller")
 	return r, nil
 }
@@ -165,6 +175,7 @@ func (r *Rig) startControlPlane(ctx context.Context) error {
 		"kube-controller-manager=--node-monitor-grace-period=10m",
 		fmt.Sprintf("kube-controller-manager=--kube-api-qps=%d", r.JobControllerQPS),
 		fmt.Sprintf("kube-controller-manager=--kube-api-burst=%d", r.JobControllerQPS*3/2),
+		fmt.Sprintf("kwok=--node-lease-duration-seconds=%d", r.LeaseSeconds),
 	} {
 		flags = append(flags, "--flag="+flag)
 	}
@@ -182,7 +193,7 @@ func (r *Rig) startControlPlane(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config2.QPS = -1
+	config2.QPS, config2.ContentType = -1, runtime.ContentTypeProtobuf
 	r.typed, err = kubernetes.NewForConfig(config2)
 	return err
 }
@@ -245,8 +256,11 @@ func (r *Rig) inside(ctx context.Context, command ...string) ([]string, error) {
 	return append([]string{"nsenter", "--net=" + strings.TrimSpace(netns), "--"}, command...), nil
 }
 
+// socket is where the kubelets tell what their nodes have.
+func (r *Rig) socket() string { return filepath.Join(r.work, "kubelets.sock") }
+
 func (r *Rig) startKubelets(ctx context.Context) error {
-	command, err := r.inside(ctx, r.self, "-kubelets="+filepath.Join(r.work, "kubelets.kubeconfig"))
+	command, err := r.inside(ctx, r.self, "-kubelets="+filepath.Join(r.work, "kubelets.kubeconfig"), "-socket="+r.socket(), fmt.Sprintf("-list=%d", r.Listed))
 	if err != nil {
 		return err
 	}
