@@ -33,6 +33,7 @@ func run(ctx context.Context, args []string) error {
 	socket := flags.String("socket", "", "with -kubelets: the `path` of the socket where they tell what the nodes have")
 	flags.StringVar(&m.Settings.Cluster, "cluster", "scale", "`name` of the local cluster")
 	flags.IntVar(&m.Settings.JobControllerQPS, "qps", 20, "the controller manager's --kube-api-qps")
+	flags.IntVar(&m.Settings.ImagesPerJob, "per-job", 0, "the image-cache controller's --images-per-job; 0 for auto")
 	flags.BoolVar(&m.Settings.Short, "short", false, "leave out what takes long")
 	flags.Func("without", "leave out a `part` too: "+strings.Join(rig.Parts(), ", "), func(part string) error {
 		m.Settings.Without = append(m.Settings.Without, part)

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kubefledged/kubefledged-operator/test/scale/accounts"
@@ -30,17 +32,14 @@ func ReadAll(dir string) ([]*Result, error) {
 		all = append(all, r)
 	}
 	slices.SortFunc(all, func(a, b *Result) int {
-		if a.Pairs != b.Pairs {
-			return a.Pairs - b.Pairs
-		}
-		return a.JobControllerQPS - b.JobControllerQPS
+		return cmp.Or(a.Pairs-b.Pairs, a.JobControllerQPS-b.JobControllerQPS, a.ImagesPerJob-b.ImagesPerJob)
 	})
 	return all, nil
 }
 
-const introduction = `# Thousands of nodes
+const introduction = `# Simulated nodes
 
-Written by ` + "`make scale SIZE=NODESxIMAGES`" + ` from its results in [scale/](scale); the figures of one size are in one run.
+Written by ` + "`make scale`" + ` from its results in [%[1]s/](%[1]s); the figures of one column are of one run.
 
 A real etcd, API server, controller manager (Job controller, garbage collector) and scheduler run with simulated nodes. kwok makes the nodes Ready and renews their leases. A small program stands in for the kubelets, because kwok's stages know neither what a single image of a pod does nor what a node has pulled before: it gives each pod of a Job the statuses that a kubelet gives it (ContainerCreating; one second for the sandbox and a tenth of a second for each pull, one after another on a node; ended, or ErrImagePull and then ImagePullBackOff; sandbox gone), and reports ` + "`node.status.images`" + ` 40 seconds late, with at most five names for an image, cut by size at as many images as the table says. Nothing is pulled, and the Events of kubelets, up to 25 for a pod whoever made it, are left out but for pods with a slow image (15 s), for which the controller reads them. The image-cache controller is this checkout's, with the chart's settings and its own role.
 
@@ -48,13 +47,13 @@ Every count is the API server's: its audit log, by user; its metrics agree. *Own
 
 `
 
-// Page returns the page of all results.
-func Page(all []*Result) string {
+// Page returns the page of all results, which are in a directory beside it.
+func Page(dir string, all []*Result) string {
 	var page strings.Builder
-	page.WriteString(introduction)
+	fmt.Fprintf(&page, introduction, dir)
 	summary(&page, all)
 	for _, r := range all {
-		section(&page, r)
+		section(&page, dir, r)
 	}
 	return page.String()
 }
@@ -79,6 +78,7 @@ func rows() []row {
 	return []row{
 		{"pairs of image and node", func(r *Result) string { return fmt.Sprint(r.Pairs) }},
 		{"Job controller's requests per second", func(r *Result) string { return fmt.Sprint(r.JobControllerQPS) }},
+		{"images per Job", (*Result).perJob},
 		{"nodes report, at most", func(r *Result) string { return fmt.Sprintf("%d images", r.Listed) }},
 		{"nodes renew their leases every", func(r *Result) string { return fmt.Sprintf("%d s", r.LeaseSeconds/4) }},
 		{"from apply to Succeeded", figure("seconds", "%.0f s")},
@@ -102,6 +102,13 @@ func rows() []row {
 	}
 }
 
+func (r *Result) perJob() string {
+	if r.ImagesPerJob == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(r.ImagesPerJob)
+}
+
 func summary(page *strings.Builder, all []*Result) {
 	page.WriteString("|")
 	for _, r := range all {
@@ -118,10 +125,11 @@ func summary(page *strings.Builder, all []*Result) {
 }
 
 // section is one run: its plot and what each operation cost.
-func section(page *strings.Builder, r *Result) {
-	fmt.Fprintf(page, "\n## %d nodes, %d images, Job controller at %d requests per second\n\n", r.Nodes, r.Images, r.JobControllerQPS)
-	fmt.Fprintf(page, "![cached pairs over time](scale/%s.svg)\n\nOn %s, commit %s, %s. The nodes' own lists of images are %s.\n\n",
-		r.Name(), r.Machine, r.Commit, r.Date, map[bool]string{true: "full", false: "not full"}[r.ListFull])
+func section(page *strings.Builder, dir string, r *Result) {
+	fmt.Fprintf(page, "\n## %d nodes, %d images, Job controller at %d requests per second, images per Job: %s\n\n",
+		r.Nodes, r.Images, r.JobControllerQPS, r.perJob())
+	fmt.Fprintf(page, "![cached pairs over time](%s/%s.svg)\n\nOn %s, commit %s, %s. The nodes' own lists of images are %s.\n\n",
+		dir, r.Name(), r.Machine, r.Commit, r.Date, map[bool]string{true: "full", false: "not full"}[r.ListFull])
 	page.WriteString("| operation | time | Jobs | own writes | provoked writes | own reads | CPU | what is written by us |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range r.Operations {
 		op := &r.Operations[i]

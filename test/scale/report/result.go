@@ -12,6 +12,8 @@ type Result struct {
 	Pairs  int `json:"pairs"`
 	// JobControllerQPS is the controller manager's --kube-api-qps.
 	JobControllerQPS int `json:"jobControllerQPS"`
+	// ImagesPerJob is the controller's --images-per-job, 0 for auto.
+	ImagesPerJob int `json:"imagesPerJob,omitempty"`
 	// LeaseSeconds is how long the lease of a simulated node lasts.
 	LeaseSeconds int `json:"leaseSeconds"`
 	// Listed is how many images a node reports at most.

@@ -24,7 +24,13 @@ func Print(out io.Writer, r *Result) {
 }
 
 // Name is what the files of a run are called.
-func (r *Result) Name() string { return fmt.Sprintf("%s-%dqps", r.Size(), r.JobControllerQPS) }
+func (r *Result) Name() string {
+	name := fmt.Sprintf("%s-%dqps", r.Size(), r.JobControllerQPS)
+	if r.ImagesPerJob > 0 {
+		name += fmt.Sprintf("-%dperjob", r.ImagesPerJob)
+	}
+	return name
+}
 
 // Write writes the result and its plot into a directory, and the page of all
 // results there beside it, named after it.
@@ -47,5 +53,5 @@ func Write(dir string, r *Result) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Clean(dir)+".md", []byte(Page(all)), 0o644)
+	return os.WriteFile(filepath.Clean(dir)+".md", []byte(Page(filepath.Base(dir), all)), 0o644)
 }

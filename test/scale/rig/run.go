@@ -25,7 +25,7 @@ const (
 // after each goes to keep, too: a run takes long.
 func (r *Rig) Run(ctx context.Context, keep func(*report.Result) error) (*report.Result, error) {
 	result := &report.Result{
-		Nodes: r.Nodes, Images: r.Images, Pairs: r.Nodes * r.Images, JobControllerQPS: r.JobControllerQPS, LeaseSeconds: r.LeaseSeconds, Listed: r.Listed,
+		Nodes: r.Nodes, Images: r.Images, Pairs: r.Nodes * r.Images, JobControllerQPS: r.JobControllerQPS, LeaseSeconds: r.LeaseSeconds, Listed: r.Listed, ImagesPerJob: r.ImagesPerJob,
 		Machine: machine(), Commit: commit(ctx, r.Root()), Date: clock.Now().UTC().Format(time.DateOnly),
 	}
 	for _, part := range parts {

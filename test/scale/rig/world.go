@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ type Settings struct {
 	// JobControllerQPS is the controller manager's --kube-api-qps; its
 	// --kube-api-burst is half as much again, as with the defaults 20 and 30.
 	JobControllerQPS int
+	// ImagesPerJob is the image-cache controller's --images-per-job, 0 for auto.
+	ImagesPerJob int
 	// ControllerFlags are added to the image-cache controller's.
 	ControllerFlags []string
 	// Short leaves out the parts that take long, and Without those it names.
@@ -268,6 +271,13 @@ func (r *Rig) startKubelets(ctx context.Context) error {
 	return err
 }
 
+func (r *Rig) imagesPerJob() string {
+	if r.ImagesPerJob == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(r.ImagesPerJob)
+}
+
 // startController starts the controller with the chart's defaults.
 func (r *Rig) startController(ctx context.Context) error {
 	command, err := r.inside(ctx, append([]string{
@@ -275,7 +285,7 @@ func (r *Rig) startController(ctx context.Context) error {
 		"--kubeconfig=" + filepath.Join(r.work, "controller.kubeconfig"),
 		"--namespace=" + lab.Namespace,
 		"--helper-image=" + helperImage,
-		"--jobs-max-surge=100",
+		"--jobs-max-surge=100", "--images-per-job=" + r.imagesPerJob(),
 		"--metrics-bind-address=127.0.0.1:18080", "--health-probe-bind-address=127.0.0.1:18081",
 	}, r.ControllerFlags...)...)
 	if err != nil {
