@@ -123,7 +123,7 @@ func (r *Reconciler) createJob(ctx context.Context, seen *observed, spec *plan.J
 		Kind: spec.Kind, Images: imagesOf(spec),
 	}
 	if !r.pacer.Take(ask, seen.input.Now) {
-		return slotWait, nil
+		return r.pacer.LookAgain(), nil
 	}
 	if wait, err := r.confirm(ctx, seen, spec); wait > 0 || err != nil {
 		r.pacer.Release(key)

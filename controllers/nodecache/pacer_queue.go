@@ -9,6 +9,16 @@ import (
 // loop takes a moment to look at it, and what was due may be due no more.
 const grantAge = 5 * time.Second
 
+// When a node in the queue looks again by itself. It is woken when its turn
+// comes, so this is for wakes that were lost; all nodes together look at most
+// looksPerSecond times a second, or thousands of waiting nodes would keep the
+// loop from those whose turn it is: a look costs about a millisecond of a core.
+const (
+	soonestLook    = 15 * time.Second
+	latestLook     = 10 * time.Minute
+	looksPerSecond = 50
+)
+
 // turn is a node's place in the queue. Nodes take turns, however much each of
 // them has to do: an ImageCache of five hundred images on twenty nodes lets the
 // one image of another node go first when that has waited longer.
@@ -57,7 +67,18 @@ func (p *Pacer) RegistryOpen(host, node string, slow bool, now time.Time) time.T
 		return time.Time{}
 	}
 	p.enqueue(t)
-	return now.Add(slotWait)
+	return now.Add(p.lookAgain())
+}
+
+// LookAgain returns when a node that got no slot looks again by itself.
+func (p *Pacer) LookAgain() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lookAgain()
+}
+
+func (p *Pacer) lookAgain() time.Duration {
+	return min(max(time.Duration(len(p.queue))*time.Second/looksPerSecond, soonestLook), latestLook)
 }
 
 // takeTurn tells whether the Job of this turn may be created now: the turn has

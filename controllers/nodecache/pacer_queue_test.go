@@ -318,3 +318,16 @@ func TestNodesTakeTurns(t *testing.T) {
 		}
 	}
 }
+
+// However many nodes wait, their looks do not become more.
+func TestLookAgain(t *testing.T) {
+	for waiting, want := range map[int]time.Duration{
+		0: soonestLook, 100: soonestLook, 1000: 20 * time.Second, 5000: 100 * time.Second, 50000: latestLook,
+	} {
+		p := NewPacer(1, nil, func(string) {})
+		p.queue = make([]turn, waiting)
+		if got := p.LookAgain(); got != want {
+			t.Errorf("%d nodes wait: %s, want %s", waiting, got, want)
+		}
+	}
+}

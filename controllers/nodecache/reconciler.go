@@ -64,10 +64,6 @@ type Reconciler struct {
 	calledOff pause
 }
 
-// slotWait is when a node that found no free slot looks again by itself; it is
-// woken earlier when its turn comes.
-const slotWait = 15 * time.Second
-
 // Reconcile decides about one node and carries it out.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var node corev1.Node

@@ -30,7 +30,7 @@ type (
 )
 
 // wakeBuffer is the number of nodes that may be woken before the loop takes
-// them; a node that finds it full looks again by itself after slotWait.
+// them; a node that finds it full looks again by itself, see LookAgain.
 const wakeBuffer = 1024
 
 // SetupWithManager registers the loop, its indexes and the pacer.
