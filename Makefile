@@ -289,12 +289,19 @@ QPS ?= 20
 # has leases renewed less often than the kubelets' ten seconds: 500 renewals a
 # second are all that two cores can do.
 SCALE_FLAGS_100x10 = -short
-SCALE_FLAGS_5000x50 = -lease=400 -without=demand -without=edit -without=purge
+SCALE_FLAGS_5000x50 = -lease=400 -without=demand,edit,purge
 
 .PHONY: scale
 scale: $(LOCALCLUSTER) ## Measure on simulated nodes (root on Linux): SIZE=100x10|1000x50|5000x50 QPS=20 ARGS=, OUT=docs/benchmarks/scale to write.
 	@go build -o bin/scale ./test/scale
 	LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) bin/scale -size $(SIZE) -qps $(QPS) $(SCALE_FLAGS_$(SIZE)) -ranges test/scale/ranges.yaml $(if $(OUT),-out $(OUT)) $(ARGS)
+
+.PHONY: scale-batches
+scale-batches: $(LOCALCLUSTER) ## Measure 50 simulated nodes with 50 images by the images of a Job, into docs/benchmarks/batches (root on Linux).
+	@go build -o bin/scale ./test/scale
+	for images in 1 3 9 25 50 0; do \
+	  LOCALCLUSTER=$(CURDIR)/$(LOCALCLUSTER) bin/scale -size 50x50 -qps 100 -per-job $$images -without=all -out docs/benchmarks/batches || exit 1; \
+	done
 
 .PHONY: bench
 bench: ## Run the benchmarks; the results go to bench.out too.

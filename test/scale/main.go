@@ -35,11 +35,11 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&m.Settings.JobControllerQPS, "qps", 20, "the controller manager's --kube-api-qps")
 	flags.IntVar(&m.Settings.ImagesPerJob, "per-job", 0, "the image-cache controller's --images-per-job; 0 for auto")
 	flags.BoolVar(&m.Settings.Short, "short", false, "leave out what takes long")
-	flags.Func("without", "leave out a `part` too: "+strings.Join(rig.Parts(), ", "), func(part string) error {
-		m.Settings.Without = append(m.Settings.Without, part)
-		return rig.KnownPart(part)
+	flags.Func("without", "leave out these `parts` too, separated by commas: "+strings.Join(rig.Parts(), ", ")+", or all of them", func(list string) error {
+		var err error
+		m.Settings.Without, err = rig.PartsOf(list)
+		return err
 	})
-	flags.BoolVar(&m.Settings.Keep, "keep", false, "leave the cluster up")
 	flags.IntVar(&m.Settings.LeaseSeconds, "lease", 40, "the `seconds` that a node's lease lasts; a quarter of it passes between two renewals")
 	flags.IntVar(&m.Settings.Listed, "list", kubelets.DefaultListed, "how many `images` a node reports, nodeStatusMaxImages of its kubelet")
 	flags.StringVar(&m.Ranges, "ranges", "", "a `file` of ranges to compare the figures to")

@@ -49,10 +49,16 @@ func Parts() []string {
 	return names
 }
 
-// KnownPart returns an error that names them when name is none of Parts.
-func KnownPart(name string) error {
-	if !slices.Contains(Parts(), name) {
-		return fmt.Errorf("want one of %s", strings.Join(Parts(), ", "))
+// PartsOf reads a list of Parts separated by commas; "all" is all of them.
+func PartsOf(list string) ([]string, error) {
+	if list == "all" {
+		return Parts(), nil
 	}
-	return nil
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if !slices.Contains(Parts(), name) {
+			return nil, fmt.Errorf("%q is none of %s", name, strings.Join(Parts(), ", "))
+		}
+	}
+	return names, nil
 }
