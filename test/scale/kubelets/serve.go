@@ -88,7 +88,8 @@ func StateAt(ctx context.Context, socket string) (State, error) {
 		return s, err
 	}
 	defer answer.Body.Close()
-	return s, json.NewDecoder(answer.Body).Decode(&s)
+	err = json.NewDecoder(answer.Body).Decode(&s)
+	return s, err
 }
 
 func ignoreClosed(err error) error {

@@ -72,7 +72,7 @@ func (r *Rig) some(
 // drop deletes an ImageCache, which leaves its images where they are.
 func (r *Rig) drop(ctx context.Context, name string) error {
 	ic := &v1alpha2.ImageCache{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	if err := r.cluster.API.Delete(ctx, ic); client.IgnoreNotFound(err) != nil {
+	if err := client.IgnoreNotFound(r.cluster.API.Delete(ctx, ic)); err != nil {
 		return err
 	}
 	return r.settle(ctx)
