@@ -79,10 +79,10 @@ func rows() []row {
 		{"pairs of image and node", func(r *Result) string { return fmt.Sprint(r.Pairs) }},
 		{"Job controller's requests per second", func(r *Result) string { return fmt.Sprint(r.JobControllerQPS) }},
 		{"images per Job", (*Result).perJob},
-		{"nodes report, at most", func(r *Result) string { return fmt.Sprintf("%d images", r.Listed) }},
-		{"nodes renew their leases every", func(r *Result) string { return fmt.Sprintf("%d s", r.LeaseSeconds/4) }},
+		{"images that a node reports, at most", func(r *Result) string { return noted(r.Listed, "%d") }},
+		{"nodes renew their leases every", func(r *Result) string { return noted(r.LeaseSeconds/4, "%d s") }},
 		{"from apply to Succeeded", figure("seconds", "%.0f s")},
-		{"pairs that were there then", func(r *Result) string { return fmt.Sprint(r.Held.AfterCreate) }},
+		{"pairs that were there then", func(r *Result) string { return noted(r.Held.AfterCreate, "%d") }},
 		{"pairs that were left after the purge", figure("heldAfterPurge", "%.0f")},
 		{"100 Jobs by hand, 1,000 pairs", func(r *Result) string { return fmt.Sprintf("%.0f s", r.Floor.Seconds) }},
 		{"time per pair, in times of that by hand", figure("secondsToFloor", "%.2f")},
@@ -95,11 +95,28 @@ func rows() []row {
 		{"controller: CPU for creating all", figure("createCPUSeconds", "%.1f s")},
 		{"controller: peak memory", func(r *Result) string { return fmt.Sprintf("%d MiB", r.PeakMemory/mib) }},
 		{"controller: CPU when idle", figure("idleCPUPercent", "%.2f %% of a core")},
-		{"new node: Ready to its Job, p50 / p99", func(r *Result) string { return fmt.Sprintf("%.2f / %.2f s", r.Started.P50, r.Started.P99) }},
-		{"new node: Ready to all cached, p50 / p99", func(r *Result) string { return fmt.Sprintf("%.1f / %.1f s", r.Cached.P50, r.Cached.P99) }},
+		{"new node: Ready to its Job, p50 / p99", func(r *Result) string { return r.Started.text("%.2f") }},
+		{"new node: Ready to all cached, p50 / p99", func(r *Result) string { return r.Cached.text("%.1f") }},
 		{"controller ended, its lease lost to a busy API server", figure("controllerEnded", "%.0f times")},
 		{"largest NodeCache / ImageCache", func(r *Result) string { return fmt.Sprintf("%d / %d bytes", r.NodeCacheBytes, r.ImageCacheBytes) }},
 	}
+}
+
+// text is the median and the 99th percentile in seconds.
+func (l *Latency) text(format string) string {
+	if l.Count == 0 {
+		return "-"
+	}
+	return fmt.Sprintf(format+" / "+format+" s", l.P50, l.P99)
+}
+
+// noted is a number, or a dash in a result from before it was kept, or without
+// the part of the run that measures it.
+func noted(n int, format string) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf(format, n)
 }
 
 func (r *Result) perJob() string {
