@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/kubefledged/kubefledged-operator/test/scale/kubelets"
+	"github.com/kubefledged/kubefledged-operator/test/scale/report"
 	"github.com/kubefledged/kubefledged-operator/test/scale/rig"
 )
 
@@ -44,8 +45,12 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&m.Settings.Listed, "list", kubelets.DefaultListed, "how many `images` a node reports, nodeStatusMaxImages of its kubelet")
 	flags.StringVar(&m.Ranges, "ranges", "", "a `file` of ranges to compare the figures to")
 	flags.StringVar(&m.Directory, "out", "", "a `directory` to write the results to")
+	page := flags.String("page", "", "only write the page of the results in this `directory`")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *page != "" {
+		return report.WritePage(*page)
 	}
 	pace := kubelets.DefaultPace()
 	pace.Listed = m.Settings.Listed

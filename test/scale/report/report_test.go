@@ -142,3 +142,19 @@ func TestWrite(t *testing.T) {
 		t.Errorf("what is read is not what was written (-want +got):\n%s", diff)
 	}
 }
+
+// The committed page is that of the committed results.
+func TestCommittedPage(t *testing.T) {
+	const dir = "../../../docs/benchmarks/scale"
+	all, err := ReadAll(dir)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("read %d results, %v", len(all), err)
+	}
+	page, err := os.ReadFile(dir + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Page("scale", all), string(page)); diff != "" {
+		t.Errorf("run go run ./test/scale -page docs/benchmarks/scale (-want +got):\n%s", diff)
+	}
+}

@@ -32,8 +32,7 @@ func (r *Result) Name() string {
 	return name
 }
 
-// Write writes the result and its plot into a directory, and the page of all
-// results there beside it, named after it.
+// Write writes the result and its plot into a directory, and its page.
 func Write(dir string, r *Result) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -49,6 +48,12 @@ func Write(dir string, r *Result) error {
 	if err := os.WriteFile(base+".svg", []byte(Plot(r)), 0o644); err != nil {
 		return err
 	}
+	return WritePage(dir)
+}
+
+// WritePage writes the page of all results in a directory beside it, named
+// after it.
+func WritePage(dir string) error {
 	all, err := ReadAll(dir)
 	if err != nil {
 		return err
