@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubefledged/kubefledged-operator/api/kubefledged/v1alpha2"
+	"github.com/kubefledged/kubefledged-operator/test/scale/accounts"
 	"github.com/kubefledged/kubefledged-operator/test/scale/kubelets"
 	"github.com/kubefledged/kubefledged-operator/test/scale/report"
 )
@@ -22,8 +23,8 @@ import (
 // all that follows from it.
 const quiet = 3 * time.Second
 
-// settle waits until our Jobs and pods are gone and nothing is written any more
-// but by the nodes. What a kubelet tells of its images comes later.
+// settle waits until our Jobs and pods are gone and the controller writes
+// nothing any more. What a kubelet tells of its images comes later.
 func (r *Rig) settle(ctx context.Context) error {
 	err := r.wait(ctx, time.Second, func(ctx context.Context) (bool, error) {
 		pods, err := r.typed.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{Limit: 1, LabelSelector: ours})
@@ -36,7 +37,30 @@ func (r *Rig) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.pause(ctx, quiet)
+	for {
+		wrote, err := r.writesWithin(ctx, quiet)
+		if err != nil || !wrote {
+			return err
+		}
+	}
+}
+
+// writesWithin tells whether the controller writes anything in that time: the
+// status may be as wanted while records have still to be written.
+func (r *Rig) writesWithin(ctx context.Context, d time.Duration) (bool, error) {
+	from, err := r.log.Size()
+	if err != nil {
+		return false, err
+	}
+	if err := r.pause(ctx, d); err != nil {
+		return false, err
+	}
+	to, err := r.log.Size()
+	if err != nil {
+		return false, err
+	}
+	requests, err := r.log.Between(from, to)
+	return accounts.Sum(accounts.Count(requests).Own) > 0, err
 }
 
 const ours = v1alpha2.LabelApp + "=" + v1alpha2.LabelAppValue
