@@ -12,7 +12,7 @@ const grantAge = 5 * time.Second
 // When a node in the queue looks again by itself. It is woken when its turn
 // comes, so this is for wakes that were lost; all nodes together look at most
 // looksPerSecond times a second, or thousands of waiting nodes would keep the
-// loop from those whose turn it is: a look costs about a millisecond of a core.
+// loop from those whose turn it is: a look costs about half a millisecond of a core.
 const (
 	soonestLook    = 15 * time.Second
 	latestLook     = 10 * time.Minute
