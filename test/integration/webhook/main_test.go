@@ -245,12 +245,12 @@ func waitUntilAsked(t *testing.T, namespace string) {
 func eventually(t *testing.T, what string, condition func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = condition(); err == nil {
 			return
 		}
 	}
-	t.Fatalf("waited 20 seconds in vain: %s: %v", what, err)
+	t.Fatalf("waited a minute in vain: %s: %v", what, err)
 }
 
 // kubectl runs kubectl with a manifest on its standard input and returns what it prints.
