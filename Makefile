@@ -288,7 +288,7 @@ QPS ?= 20
 # long. The largest leaves out what gives every node a Job or two once more, and
 # has leases renewed less often than the kubelets' ten seconds: 500 renewals a
 # second are all that two cores can do.
-SCALE_FLAGS_100x10 = -short
+SCALE_FLAGS_100x10 = -short -limit=10m
 SCALE_FLAGS_5000x50 = -lease=400 -without=demand,edit,purge
 
 .PHONY: scale

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/kubefledged/kubefledged-operator/test/scale/kubelets"
 	"github.com/kubefledged/kubefledged-operator/test/scale/report"
@@ -43,6 +44,8 @@ func run(ctx context.Context, args []string) error {
 	})
 	flags.IntVar(&m.Settings.LeaseSeconds, "lease", 40, "the `seconds` that a node's lease lasts; a quarter of it passes between two renewals")
 	flags.IntVar(&m.Settings.Listed, "list", kubelets.DefaultListed, "how many `images` a node reports, nodeStatusMaxImages of its kubelet")
+	flags.DurationVar(&m.Settings.PartLimit, "limit", 3*time.Hour, "the longest `time` that a part may take")
+	flags.BoolVar(&m.Settings.Keep, "keep", false, "leave the control plane and the logs as they are at the end")
 	flags.StringVar(&m.Ranges, "ranges", "", "a `file` of ranges to compare the figures to")
 	flags.StringVar(&m.Directory, "out", "", "a `directory` to write the results to")
 	page := flags.String("page", "", "only write the page of the results in this `directory`")

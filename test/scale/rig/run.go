@@ -32,7 +32,7 @@ func (r *Rig) Run(ctx context.Context, keep func(*report.Result) error) (*report
 		if r.Short && part.long || slices.Contains(r.Without, part.name) {
 			continue
 		}
-		if err := part.do(r, ctx, result); err != nil {
+		if err := r.within(ctx, part, result); err != nil {
 			return result, err
 		}
 		result.ControllerEnded = r.revived
@@ -44,6 +44,17 @@ func (r *Rig) Run(ctx context.Context, keep func(*report.Result) error) (*report
 		}
 	}
 	return result, nil
+}
+
+// within does a part, for at most PartLimit: what is waited for may never come.
+func (r *Rig) within(ctx context.Context, p part, result *report.Result) error {
+	limited, cancel := context.WithTimeout(ctx, r.PartLimit)
+	defer cancel()
+	err := p.do(r, limited, result)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("part %s is not over after %s; the controller's last words: %s: %w", p.name, r.PartLimit, r.tail("controller.log"), err)
+	}
+	return err
 }
 
 // noteMemory keeps the controller's peak: of any of its processes.

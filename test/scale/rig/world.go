@@ -48,7 +48,9 @@ type Settings struct {
 	LeaseSeconds int
 	// Listed is how many images a node reports of those it has.
 	Listed int
-	// Keep leaves the cluster up.
+	// PartLimit is the longest that a part may take.
+	PartLimit time.Duration
+	// Keep leaves the control plane and the logs as they are at the end.
 	Keep bool
 }
 
@@ -133,6 +135,7 @@ func (r *Rig) Down(ctx context.Context) error {
 		}
 	}
 	if r.Keep {
+		r.say("kept: %s; bin/localcluster down --name %s", r.work, r.Cluster)
 		return errors.Join(errs...)
 	}
 	errs = append(errs, r.cluster.Down(ctx))
@@ -325,7 +328,7 @@ func (r *Rig) tail(name string) string {
 	return lines[len(lines)-1]
 }
 
-// wait polls until look is done, without a limit but ctx's.
+// wait polls until look is done or ctx is.
 func (r *Rig) wait(ctx context.Context, every time.Duration, look func(context.Context) (bool, error)) error {
 	for {
 		done, err := look(ctx)
