@@ -88,12 +88,14 @@ func (r *reader) podGoing() bool {
 	return r.Pod != nil && r.Pod.DeletionTimestamp != nil && !r.podEnded()
 }
 
-// finished tells whether what is undecided now will stay so.
+// finished tells whether what is undecided now will stay so. A Job finishes when
+// its pod has ended or is being deleted: where the pod does neither yet, our view
+// of pods is behind that of Jobs, and what the pod has to tell is to come.
 func (r *reader) finished() bool {
 	if r.Pod == nil {
 		return r.ended
 	}
-	return r.podEnded() || (r.JobFinished && !r.podGoing())
+	return r.podEnded()
 }
 
 func (r *reader) undecided() bool {

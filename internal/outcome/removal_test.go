@@ -87,6 +87,8 @@ func TestRemovalWithoutReport(t *testing.T) {
 	going.DeletionTimestamp = &going.CreationTimestamp
 	working := ofRemover(wait(0, "", ""))
 	working.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	behind := input(pod(working))
+	behind.JobFinished = true
 	failedWith := func(words string) outcome.Attempt {
 		image := failed(v1alpha2.ReasonImageRemovalFailed, "the container that removes images ended without a report, with exit code "+words)
 		return settled(image, image)
@@ -99,6 +101,7 @@ func TestRemovalWithoutReport(t *testing.T) {
 		{"wrong arguments", input(pod(lost)), failedWith(`2 (Error): remove: "a/B" is no name, see https://h/`)},
 		{"of other images", input(pod(another)), failedWith("0 (Completed): " + another.State.Terminated.Message)},
 		{"at work", later(input(pod(working)), time.Hour), open(undecided, undecided)},
+		{"at work, Job finished: our view of pods is behind", behind, open(undecided, undecided)},
 		{"evicted at work", input(ended(pod(working), corev1.PodFailed, "Evicted", "disk")), refused("Evicted", "disk", notTried, notTried)},
 	})
 }

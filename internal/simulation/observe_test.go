@@ -128,7 +128,7 @@ func (w *world) attempt(j *job, pd *pod) outcome.Attempt {
 	}
 	a.Started, a.Refused = pd.started, pd.refused
 	copy(a.Images, pd.shown)
-	if pd.phase == ended || j.finished && !pd.deleting {
+	if pd.phase == ended {
 		fill(&a, outcome.Image{Kind: outcome.NotTried})
 	}
 	if !a.Started.IsZero() && w.time().Sub(a.Started) >= outcome.NoProgressGrace && !pd.deleting {
