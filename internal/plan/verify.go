@@ -33,6 +33,7 @@ const (
 // node's own list says so, or simply a day has passed.
 func (d *nodePlan) markVerification() {
 	s := &d.ledger.status
+	d.forgetListLimit()
 	why := ""
 	switch {
 	case s.BootID != "" && d.in.Node.BootID != "" && s.BootID != d.in.Node.BootID:
@@ -147,6 +148,16 @@ func (d *nodePlan) learnListLimit(rec *v1alpha2.ImageRecord) {
 	_, listed := d.in.Node.Reported[rec.Image]
 	if !listed && !d.listCut() && d.in.Now.Sub(rec.Time.Time) >= hintAge {
 		d.ledger.status.ListLimit = ptr.To(int32(d.in.Node.Listed))
+	}
+}
+
+// forgetListLimit drops a limit that a longer list proves wrong: the list that
+// taught it came late.
+func (d *nodePlan) forgetListLimit() {
+	s := &d.ledger.status
+	if s.ListLimit != nil && d.in.Node.Listed > int(*s.ListLimit) {
+		s.ListLimit = nil
+		d.ledger.changed = true
 	}
 }
 

@@ -86,6 +86,12 @@ func TestListLimitIsLearned(t *testing.T) {
 	l.wantJob(check, "verify", "x")
 	l.finish(check, pulled)
 	l.wantJob(l.step(time.Hour))
+	if learned := l.in.Record.ListLimit; learned == nil || *learned != 5 {
+		t.Fatalf("learned %v, want 5", learned)
+	}
+	// A longer one shows that the first was only late.
+	l.in.Node.Listed = 6
+	l.wantJob(l.step(time.Hour), "verify", "x")
 }
 
 // A wiped runtime costs a Job for each batch, not for each image.
