@@ -24,14 +24,10 @@ func (d *nodePlan) followClaims() {
 		d.followRecord(&d.ledger.status.Images[i])
 	}
 	d.dropSettled()
-	known := map[types.UID]bool{}
-	for i := range d.ledger.status.Claims {
-		known[d.ledger.status.Claims[i].UID] = true
-	}
 	for i := range d.wants {
 		if rec := d.ledger.get(d.wants[i].Key); rec != nil {
 			added := d.addClaims(rec, d.wants[i].Claimants)
-			d.catchUp(rec, added, known)
+			d.catchUp(rec, added)
 		}
 	}
 	d.ledger.pruneClaims(d.wantsAny)
@@ -63,11 +59,10 @@ func (d *nodePlan) addClaims(rec *v1alpha2.ImageRecord, claimants []*Cache) (add
 
 // catchUp marks an image that was there before a refresh, for those who asked
 // for it and claim the image only now: marks go to what is claimed.
-func (d *nodePlan) catchUp(rec *v1alpha2.ImageRecord, added []*Cache, known map[types.UID]bool) {
+func (d *nodePlan) catchUp(rec *v1alpha2.ImageRecord, added []*Cache) {
 	for _, c := range added {
 		refreshed := c.Operation.Kind == OperationRefresh && rec.Time.Time.Before(c.Operation.Time)
-		now := d.refreshed[c.UID] || !known[c.UID]
-		if refreshed && now && rec.State == v1alpha2.ImageStateCached {
+		if refreshed && rec.State == v1alpha2.ImageStateCached {
 			rec.Due = d.dueOf(rec)
 		}
 	}
@@ -280,7 +275,6 @@ func (d *nodePlan) acceptOperations() {
 		if cache.Operation.Kind == OperationRefresh {
 			d.forget(func(c *Cache) bool { return c.UID == claim.UID })
 			d.markRefresh(claim.ID)
-			d.refreshed[claim.UID] = true
 		}
 	}
 }

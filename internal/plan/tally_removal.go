@@ -150,14 +150,13 @@ func (t *tally) refreshed(p *part) bool {
 	if p.claim == nil {
 		return len(p.set.places) == 0
 	}
-	return p.claim.Operation >= t.cache.Operation.ID && !anyDue(p.NodeView, p.claim)
+	return p.claim.Operation >= t.cache.Operation.ID && !p.anyDue()
 }
 
-// anyDue tells whether an image of the claim is to be pulled or verified.
-func anyDue(view *NodeView, claim *v1alpha2.Claim) bool {
-	return slices.ContainsFunc(view.Record.Images, func(rec v1alpha2.ImageRecord) bool {
-		return rec.Due != "" && slices.Contains(rec.Claims, claim.ID)
-	})
+// anyDue tells whether an image that is wanted here is to be pulled or verified.
+// One that is claimed still, on a relabeled node, is the business of others.
+func (p *part) anyDue() bool {
+	return slices.ContainsFunc(p.found, func(rec *v1alpha2.ImageRecord) bool { return rec != nil && rec.Due != "" })
 }
 
 // pulls tells whether a Job of the ImageCache is there whose outcome is not

@@ -126,7 +126,9 @@ func (d *nodePlan) noteVerified(key Key, result outcome.Image) {
 	}
 	switch result.Kind {
 	case outcome.Pulled:
-		rec.Due, rec.Vanished = "", 0
+		if rec.Vanished = 0; rec.Due == v1alpha2.DueVerify {
+			rec.Due = "" // and not a pull that a refresh has asked for meanwhile
+		}
 		if d.dueOf(rec) != v1alpha2.DuePull { // else what failed was its pull
 			rec.Attempts, rec.Reason, rec.Message = 0, "", ""
 		}

@@ -140,3 +140,23 @@ func TestVerificationOfAFailedRefresh(t *testing.T) {
 	l.finish(check, pulled)
 	l.want(map[string]string{"x": "Cached ImageNotFound"})
 }
+
+// A verification looks at an image that a refresh wants pulled meanwhile: it is
+// there, and still to be pulled.
+func TestRefreshDuringAVerification(t *testing.T) {
+	c := cache("c", "x")
+	c.Lists[0].Images[0].Policy = corev1.PullAlways
+	x := cached("x")
+	x.Due = v1alpha2.DueVerify
+	l := newLife(t, record(x).claimed(1, c), c)
+	check := l.step(0)
+	l.wantJob(check, "verify", "x")
+	running := jobFor(c, time.Second, "x")
+	running.Kind, running.Sequence = JobVerify, check.Sequence
+	l.in.Caches, l.in.Jobs = []*Cache{asked(c, OperationRefresh)}, []Job{running}
+	l.wantJob(l.step(0)) // takes in the refresh
+	l.finish(check, pulled)
+	l.want(map[string]string{"x": "Cached due Pull"})
+	l.in.Jobs = nil
+	l.wantJob(l.step(time.Second), "pull", "x")
+}
