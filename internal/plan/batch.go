@@ -126,14 +126,22 @@ func (d *nodePlan) closed(c candidate) bool {
 	if c.class == verify {
 		return d.slowJob != nil
 	}
-	if d.in.Options.RegistryOpen == nil {
-		return false
-	}
-	wait := d.in.Options.RegistryOpen(reference.Registry(c.want.Image)).Sub(d.in.Now)
+	wait := d.registryOpen(reference.Registry(c.want.Image)).Sub(d.in.Now)
 	if wait > 0 {
 		d.lookAgain(wait)
 	}
 	return wait > 0
+}
+
+// registryOpen asks once about each registry: the answer may change while a
+// decision is made, and a part of a batch must not go ahead of the rest.
+func (d *nodePlan) registryOpen(host string) time.Time {
+	at, asked := d.registries[host]
+	if !asked && d.in.Options.RegistryOpen != nil {
+		at = d.in.Options.RegistryOpen(host)
+		d.registries[host] = at
+	}
+	return at
 }
 
 func (d *nodePlan) classify(want *Want) class {

@@ -30,6 +30,18 @@ func sizes(megabytes map[string]int64) func(*NodeInput) {
 	}
 }
 
+// opensMeanwhile is a registry that is open for whoever asks a second time.
+func opensMeanwhile(in *NodeInput) {
+	asked := 0
+	in.Options.RegistryOpen = func(string) time.Time {
+		asked++
+		if asked == 1 {
+			return now.Add(time.Second)
+		}
+		return time.Time{}
+	}
+}
+
 func atMost(n int) func(*NodeInput) { return func(in *NodeInput) { in.Options.ImagesPerJob = n } }
 
 func TestNextJob(t *testing.T) {
@@ -52,6 +64,7 @@ func TestNextJob(t *testing.T) {
 		"a large image goes alone":       {input(record(), cache("c", "big1", "big2")), sizes(map[string]int64{"big1": 600, "big2": 550}), []string{"big2"}},
 		"512 MiB is not large":           {input(record(), cache("c", "big", "i1")), sizes(map[string]int64{"big": 512}), []string{"big", "i1"}},
 		"the smallest group first":       {input(record(), cache("five-hundred", many("i", 500)...), cache("one", "x").with(young)), nothing, []string{"x"}},
+		"no part of a batch goes ahead":  {input(record(), cache("c", "docker.io/library/i1:1", "docker.io/library/i2:1")), opensMeanwhile, nil},
 		"identities do not mix":          {input(record(), cache("a", "x", "y"), cache("b", "z").with(secret)), nothing, []string{"z"}},
 		"new ones before retries": {
 			input(record(failed("old", v1alpha2.ReasonRegistryUnavailable, 1, time.Hour)).claimed(1, cache("c")), cache("c", "old", "new")), nothing, []string{"new"}},

@@ -62,14 +62,12 @@ func Decide(in NodeInput) NodeDecision {
 
 // nodePlan is one decision in the making.
 type nodePlan struct {
-	in     NodeInput
-	wants  []Want
-	wanted map[Key]int
-	caches map[types.UID]*Cache
-	// refreshed are the ImageCaches whose refresh is accepted with this decision.
-	refreshed map[types.UID]bool
-	ledger    *ledger
-	decision  NodeDecision
+	in       NodeInput
+	wants    []Want
+	wanted   map[Key]int
+	caches   map[types.UID]*Cache
+	ledger   *ledger
+	decision NodeDecision
 	// pulls is the number of pull Jobs that the kubelet may still work on, but
 	// for the slow one; alone means that it may work on another Job of ours.
 	pulls int
@@ -79,10 +77,12 @@ type nodePlan struct {
 	// spent are the pull Jobs that have brought all their images and still end.
 	spent    []*Job
 	creating bool
+	// registries are those asked about, with when they may be asked for images.
+	registries map[string]time.Time
 }
 
 func newNodePlan(in NodeInput) *nodePlan {
-	d := &nodePlan{in: in, caches: byUID(in.Caches), refreshed: map[types.UID]bool{}}
+	d := &nodePlan{in: in, caches: byUID(in.Caches), registries: map[string]time.Time{}}
 	d.wants, d.wanted = indexedWants(&in.Node, in.Caches)
 	if in.Record != nil {
 		d.ledger = newLedger(in.Record.NodeCacheStatus)
