@@ -25,8 +25,12 @@ func TestRandomWorlds(t *testing.T) {
 		return
 	}
 	seeds, ok := number("SIM_SEEDS")
-	if !ok {
+	switch {
+	case ok:
+	case testing.Short(): // the race detector makes a world take ten times as long
 		seeds = 300
+	default:
+		seeds = 1500
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // worlds are small and many
 	var next, failed atomic.Int64
