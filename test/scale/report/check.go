@@ -48,7 +48,6 @@ func (r *Result) Figures() map[string]float64 {
 		"peakMemoryMiB":           float64(r.PeakMemory) / (1 << 20),
 		"nodeCacheBytes":          float64(r.NodeCacheBytes),
 		"imageCacheBytes":         float64(r.ImageCacheBytes),
-		"idleCPUPercent":          r.IdleCPU,
 		"readyToJobP50Seconds":    r.Started.P50,
 		"readyToJobP99Seconds":    r.Started.P99,
 		"readyToCachedP99Seconds": r.Cached.P99,
@@ -61,6 +60,9 @@ func (r *Result) Figures() map[string]float64 {
 	figures["heldBesideSlow"] = float64(r.Held.BesideSlow)
 	if left := r.Held.AfterPurge; left != nil {
 		figures["heldAfterPurge"] = float64(*left)
+	}
+	if r.IdleSeconds > 0 {
+		figures["idleCPUPercent"] = r.IdleCPU
 	}
 	if create := r.Operation("create"); create != nil {
 		figures["writesPerPair"] = float64(create.Tally.Writes()) / float64(r.Pairs)
@@ -77,7 +79,7 @@ func (r *Result) Figures() map[string]float64 {
 		}
 	}
 	for figure, name := range map[string]string{
-		"automaticRefreshJobs": "automatic refresh", "refreshJobs": "refresh on demand", "restartJobs": "restart of the controller",
+		"createJobs": "create", "automaticRefreshJobs": "automatic refresh", "refreshJobs": "refresh on demand", "restartJobs": "restart of the controller",
 	} {
 		if op := r.Operation(name); op != nil {
 			figures[figure] = float64(op.Tally.Own["create jobs"])

@@ -13,7 +13,8 @@ import (
 	"github.com/kubefledged/kubefledged-operator/test/scale/accounts"
 )
 
-// ReadAll reads the results of a directory, the smallest first.
+// ReadAll reads the results of a directory, the smallest first, and those of
+// --images-per-job=auto after the others of their size.
 func ReadAll(dir string) ([]*Result, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
@@ -32,7 +33,8 @@ func ReadAll(dir string) ([]*Result, error) {
 		all = append(all, r)
 	}
 	slices.SortFunc(all, func(a, b *Result) int {
-		return cmp.Or(a.Pairs-b.Pairs, a.JobControllerQPS-b.JobControllerQPS, a.ImagesPerJob-b.ImagesPerJob)
+		auto := func(r *Result) int { return map[bool]int{true: 1}[r.ImagesPerJob == 0] }
+		return cmp.Or(a.Pairs-b.Pairs, a.JobControllerQPS-b.JobControllerQPS, auto(a)-auto(b), a.ImagesPerJob-b.ImagesPerJob)
 	})
 	return all, nil
 }
@@ -58,6 +60,9 @@ func Page(dir string, all []*Result) string {
 	return page.String()
 }
 
+// notMeasured stands for a figure that a run does not have.
+const notMeasured = "-"
+
 // row is a line of the summary: what it is and its value in a run.
 type row struct {
 	name  string
@@ -70,7 +75,7 @@ func rows() []row {
 		return func(r *Result) string {
 			v, ok := r.Figures()[name]
 			if !ok {
-				return "-"
+				return notMeasured
 			}
 			return fmt.Sprintf(format, v)
 		}
@@ -105,7 +110,7 @@ func rows() []row {
 // text is the median and the 99th percentile in seconds.
 func (l *Latency) text(format string) string {
 	if l.Count == 0 {
-		return "-"
+		return notMeasured
 	}
 	return fmt.Sprintf(format+" / "+format+" s", l.P50, l.P99)
 }
@@ -114,7 +119,7 @@ func (l *Latency) text(format string) string {
 // the part of the run that measures it.
 func noted(n int, format string) string {
 	if n == 0 {
-		return "-"
+		return notMeasured
 	}
 	return fmt.Sprintf(format, n)
 }
@@ -133,11 +138,25 @@ func summary(page *strings.Builder, all []*Result) {
 	}
 	page.WriteString(" |\n|---" + strings.Repeat("|---", len(all)) + "|\n")
 	for _, row := range rows() {
-		page.WriteString("| " + row.name)
+		var values []string
 		for _, r := range all {
-			page.WriteString(" | " + row.value(r))
+			values = append(values, row.value(r))
 		}
-		page.WriteString(" |\n")
+		if slices.ContainsFunc(values, func(v string) bool { return v != notMeasured }) {
+			page.WriteString("| " + row.name + " | " + strings.Join(values, " | ") + " |\n")
+		}
+	}
+}
+
+// lists tells whether what nodes report is cut, where a run has waited for that.
+func (r *Result) lists() string {
+	switch {
+	case r.Operation("nodes report their images") == nil:
+		return ""
+	case r.ListFull:
+		return " The nodes' own lists of images are full."
+	default:
+		return " The nodes' own lists of images are not full."
 	}
 }
 
@@ -145,8 +164,7 @@ func summary(page *strings.Builder, all []*Result) {
 func section(page *strings.Builder, dir string, r *Result) {
 	fmt.Fprintf(page, "\n## %d nodes, %d images, Job controller at %d requests per second, images per Job: %s\n\n",
 		r.Nodes, r.Images, r.JobControllerQPS, r.perJob())
-	fmt.Fprintf(page, "![cached pairs over time](%s/%s.svg)\n\nOn %s, commit %s, %s. The nodes' own lists of images are %s.\n\n",
-		dir, r.Name(), r.Machine, r.Commit, r.Date, map[bool]string{true: "full", false: "not full"}[r.ListFull])
+	fmt.Fprintf(page, "![cached pairs over time](%s/%s.svg)\n\nOn %s, commit %s, %s.%s\n\n", dir, r.Name(), r.Machine, r.Commit, r.Date, r.lists())
 	page.WriteString("| operation | time | Jobs | own writes | provoked writes | own reads | CPU | what is written by us |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range r.Operations {
 		op := &r.Operations[i]

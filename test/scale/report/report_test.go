@@ -81,6 +81,7 @@ func TestCommittedRanges(t *testing.T) {
 	for _, name := range []string{"restart of the controller", "refresh on demand", "idle"} {
 		r.Operations = append(r.Operations, Operation{Name: name})
 	}
+	r.IdleSeconds, r.Held.AfterPurge = 10, new(int)
 	known := r.Figures()
 	for size, wanted := range ranges {
 		for name, within := range wanted {
@@ -145,16 +146,18 @@ func TestWrite(t *testing.T) {
 
 // The committed page is that of the committed results.
 func TestCommittedPage(t *testing.T) {
-	const dir = "../../../docs/benchmarks/scale"
-	all, err := ReadAll(dir)
-	if err != nil || len(all) == 0 {
-		t.Fatalf("read %d results, %v", len(all), err)
-	}
-	page, err := os.ReadFile(dir + ".md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Page("scale", all), string(page)); diff != "" {
-		t.Errorf("run go run ./test/scale -page docs/benchmarks/scale (-want +got):\n%s", diff)
+	for _, name := range []string{"scale", "batches"} {
+		dir := "../../../docs/benchmarks/" + name
+		all, err := ReadAll(dir)
+		if err != nil || len(all) == 0 {
+			t.Fatalf("read %d results, %v", len(all), err)
+		}
+		page, err := os.ReadFile(dir + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(Page(name, all), string(page)); diff != "" {
+			t.Errorf("run go run ./test/scale -page docs/benchmarks/%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
