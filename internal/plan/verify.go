@@ -126,8 +126,9 @@ func (d *nodePlan) noteVerified(key Key, result outcome.Image) {
 	}
 	switch result.Kind {
 	case outcome.Pulled:
-		if rec.Vanished = 0; rec.Due == v1alpha2.DueVerify {
-			rec.Due = "" // and not a pull that a refresh has asked for meanwhile
+		rec.Vanished = 0
+		if rec.Due == v1alpha2.DueVerify { // and not a pull that a refresh has asked for meanwhile
+			rec.Due = ""
 		}
 		if d.dueOf(rec) != v1alpha2.DuePull { // else what failed was its pull
 			rec.Attempts, rec.Reason, rec.Message = 0, "", ""
