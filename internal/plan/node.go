@@ -211,20 +211,15 @@ func (d *nodePlan) hold(key Key, j *Job) {
 	if rec == nil {
 		return
 	}
-	known := d.ledger.claim(cache.UID)
-	// Whether an edit ended the want, and not new labels of the node: one since
-	// the Job was made that the record has not taken in while the want went on.
-	edited := j.Selectors != cache.Selectors && (known == nil || known.Generation < cache.Generation)
 	claim := d.ledger.claimOf(cache)
+	if !slices.Contains(rec.Claims, claim.ID) {
+		rec.Claims = append(rec.Claims, claim.ID)
+		d.ledger.changed = true
+	}
 	if j.Selectors == cache.Selectors {
 		claim.Selectors = cache.Selectors // it may be of before an edit, when the node was selected by others
 	}
-	if slices.Contains(rec.Claims, claim.ID) {
-		return // how this one ended is told by it, and not by the Job, which may be of before an edit
-	}
-	rec.Claims = append(rec.Claims, claim.ID)
-	d.ledger.changed = true
-	if edited && !cache.Deleting && len(rec.Claims) == 1 {
+	if edited := j.Selectors != cache.Selectors; edited && !cache.Deleting && len(rec.Claims) == 1 {
 		d.condemn(rec, rec.Claims) // the claim knows the selectors of now only
 	}
 }

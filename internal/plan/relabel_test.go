@@ -81,21 +81,3 @@ func TestRelabelingInMidPullAfterAnEdit(t *testing.T) {
 		t.Errorf("x is %q", got)
 	}
 }
-
-// The record has taken in an edit while a Job of before it went on, whose image
-// the node was still to have: what ends that later are the node's new labels.
-func TestRelabelingAfterAnEditInMidPull(t *testing.T) {
-	for name, rec := range map[string]v1alpha2.ImageRecord{"no record of the image yet": cached("y"), "its slow image": deferred("x")} {
-		c := cache("c", "x", "y").with(func(c *Cache) { c.Generation, c.Selectors = 2, "s2" })
-		c.Lists[0].Selects = pool("b")
-		l := newLife(t, record(rec).claimed(2, c), c)
-		l.in.Record.Claims[0].Selectors = "s2"
-		j := jobFor(c, time.Second, "x")
-		j.Selectors = "s1"
-		l.in.Jobs = []Job{j}
-		l.wantJob(l.step(0))
-		if got := statesOf(&l.in.Record.NodeCacheStatus)["x"]; got != "Deferred " {
-			t.Errorf("%s: x is %q", name, got)
-		}
-	}
-}

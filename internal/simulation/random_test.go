@@ -25,12 +25,8 @@ func TestRandomWorlds(t *testing.T) {
 		return
 	}
 	seeds, ok := number("SIM_SEEDS")
-	switch {
-	case ok:
-	case testing.Short(): // the race detector makes a world take ten times as long
-		seeds = 300
-	default:
-		seeds = 1500
+	if !ok {
+		seeds = 500
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // worlds are small and many
 	var next, failed atomic.Int64
