@@ -187,6 +187,19 @@ func TestStatusOfARefreshInPlace(t *testing.T) {
 	l.says("Succeeded Refresh 1/1, 0 to remove, refresh 1/1 done")
 }
 
+// What a node only holds on, since it was relabeled, is not what was to be
+// refreshed there, whatever is due for it.
+func TestStatusOfARefreshBesideAHeldImage(t *testing.T) {
+	l, c := settledLife(t, "x")
+	c = c.with(func(c *Cache) { c.Lists[0].Images[0].Policy = "Always" })
+	l.ask(asked(c, OperationRefresh), "Processing Refresh 1/1, 0 to remove, refresh 0/1")
+	l.finish(l.step(0), pulled)
+	held := cached("held")
+	held.Claims, held.Due = []int32{1, 2}, v1alpha2.DuePull
+	l.in.Record.Images = append(l.in.Record.Images, held)
+	l.says("Succeeded Refresh 1/1, 0 to remove, refresh 1/1 done")
+}
+
 func TestStatusOfARefreshThatFails(t *testing.T) {
 	l, c := settledLife(t, "x")
 	c = c.with(func(c *Cache) { c.Lists[0].Images[0].Policy = "Always" })

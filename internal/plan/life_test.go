@@ -376,6 +376,13 @@ func TestRefreshOfWhatAnotherBrought(t *testing.T) {
 	l.in.Record.Claims[1].Operation = 6
 	l.wantJob(l.step(0), "verify", "y")
 	l.want(map[string]string{"x": "Cached due Pull", "y": "Cached due Verify"})
+	// The node knows of the refresh, and is to have this image only since.
+	z := cached("y")
+	z.Claims = []int32{2}
+	since := newLife(t, record(cached("x"), z).claimed(1, other, c), other, c)
+	since.in.Record.Claims[1].Operation = 7
+	since.wantJob(since.step(0), "pull", "x")
+	since.want(map[string]string{"x": "Cached due Pull", "y": "Cached "})
 	// A verification that is due is not enough for it.
 	l.in.Record.Claims[1].Operation, l.in.Record.Images[0].Due = 6, v1alpha2.DueVerify
 	l.in.Record.Images[0].Claims = []int32{1}
