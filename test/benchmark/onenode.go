@@ -187,7 +187,7 @@ Images with one layer that cannot be compressed come from a registry on the same
 %s
 %s
 
-The target for 10 images of 100 MB on a kubelet that pulls one at a time is a ratio of 1.15. What is above it is what one Job costs beside its pulls, about 0.7 s and hardly more for more images: the kubelet looks every 0.3 s whether a pod's volumes are set up, makes a sandbox, mounts the images and starts a container ([0020](../adr/0020-the-next-job-does-not-wait-for-the-pod.md) has each part, and what was tried). So the ratio falls as the images take longer, as the second table shows: a registry on the same machine is faster than any other. 50 images of 5 MB take at least 8 s, because a kubelet starts 5 pulls a second after a burst of 10 (` + "`" + `registryPullQPS` + "`" + `), while a client of the runtime asks as fast as it can.
+The target for 10 images of 100 MB on a kubelet that pulls one at a time is a ratio of 1.15. What is above it is what one Job costs beside its pulls, before the first and after the last of them in the timeline below, and hardly more for more images: the kubelet looks every 0.3 s whether a pod's volumes are set up, makes a sandbox, mounts the images and starts a container ([0020](../adr/0020-the-next-job-does-not-wait-for-the-pod.md) has each part, and what was tried). So the ratio falls as the images take longer, as the second table shows: a registry on the same machine is faster than any other. 50 images of 5 MB take at least 8 s, because a kubelet starts 5 pulls a second after a burst of 10 (` + "`" + `registryPullQPS` + "`" + `), while a client of the runtime asks as fast as it can.
 
 ## A node that joins
 
